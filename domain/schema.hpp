@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,10 +64,13 @@ struct navigation_def {
 
 /// An index over several fields. Single indexed, unique and reference fields have theirs without being listed.
 struct index_def {
-  std::uint16_t number = 0;  ///< on disk: never reused within the resource
+  /// On disk: never reused within the resource. Field n's own index has number n, these begin at `first_composite`.
+  std::uint16_t number = 0;
   std::vector<std::uint16_t> fields;
   bool unique = false;  ///< compared only when no field is null
 };
+
+constexpr std::uint16_t first_composite = 1000;
 
 struct resource_def {
   std::uint16_t number = 0;  ///< on disk: never reused
@@ -81,6 +85,10 @@ struct resource_def {
 
   [[nodiscard]] const field_def* find_field(std::string_view any_name) const;
   [[nodiscard]] const navigation_def* find_navigation(std::string_view any_name) const;
+  /// Number of a field that must exist.
+  [[nodiscard]] std::uint16_t field(std::string_view any_name) const;
+  /// Number of the index over exactly these fields, which must exist.
+  [[nodiscard]] std::uint16_t index(std::initializer_list<std::string_view> field_names) const;
   std::unordered_map<std::string, std::uint16_t> field_by_name;     // filled by schema
   std::unordered_map<std::string, std::size_t> navigation_by_name;  // filled by schema
 };
@@ -94,6 +102,8 @@ public:
 
   [[nodiscard]] const resource_def* find(std::string_view any_name) const;
   [[nodiscard]] const resource_def* find(std::uint16_t number) const;
+  /// A resource that must exist.
+  [[nodiscard]] const resource_def& at(std::string_view any_name) const;
   [[nodiscard]] const std::vector<resource_def>& resources() const { return resources_; }
 
 private:
