@@ -37,17 +37,19 @@ struct field_def {
   std::string name;
   std::vector<std::string> aliases;  ///< other names clients use for the same field
   field_type type = field_type::text;
-  bool required = false;             ///< must be given on create and may not become null
-  std::string references;            ///< resource name, for references
-  bool hidden = false;               ///< never leaves the server, not even in a filter
-  bool read_only = false;            ///< clients may not write it
-  bool indexed = false;              ///< references always are
-  bool unique = false;               ///< implies indexed; null is not compared
-  bool affects_target = false;       ///< a change may alter some device's target state
-  std::size_t length_max = 0;        ///< bytes of text, 0 = 1 MiB
-  std::vector<std::string> allowed;  ///< of an enumeration
-  messages::value otherwise;         ///< default on create
-  compute_fn compute;                ///< computed field, never stored
+  bool required = false;              ///< must be given on create and may not become null
+  std::string references;             ///< resource name, for references
+  std::vector<std::string> backward;  ///< how the referenced resource navigates to this one
+  bool hidden = false;                ///< never leaves the server, not even in a filter
+  bool read_only = false;             ///< clients may not write it
+  bool indexed = false;               ///< references always are
+  bool unique = false;                ///< implies indexed; null is not compared
+  bool affects_target = false;        ///< a change may alter some device's target state
+  std::size_t length_max = 0;         ///< bytes of text, 0 = 1 MiB
+  std::vector<std::string> allowed;   ///< of an enumeration
+  messages::value otherwise;          ///< default on create
+  /// Computed, never stored. Unless `read_only`, clients may send it in bodies and the rules make something of it.
+  compute_fn compute;
 };
 
 /// A navigation property: forward along a reference of this resource, or backward along a reference of another.
