@@ -53,7 +53,7 @@ void name_fields(resource_def& r) {
 
 void index_fields(resource_def& r) {
   for (const auto& f : r.fields) {
-    if (f.indexed || f.unique || f.type == field_type::reference) {
+    if (!f.compute && (f.indexed || f.unique || f.type == field_type::reference)) {
       r.indices.push_back({f.number, {f.number}, f.unique});
     }
   }

@@ -1,0 +1,212 @@
+#pragma once
+
+#include "messages/fields.hpp"
+
+#include <cstdint>
+
+/// Field numbers of the resources that rules and gateways work with, looked up by name once. `resource` is the resource's own.
+namespace slipway::domain::numbers {
+
+using number = std::uint16_t;
+
+struct user {
+  number resource = 0;
+  number actor = 0, username = 0, email = 0, password = 0, jwt_secret = 0, is_administrator = 0;
+  SLIPWAY_FIELDS(actor, username, email, password, jwt_secret, is_administrator)
+};
+
+struct api_key {
+  number resource = 0;
+  number key = 0, is_of__actor = 0, name = 0, description = 0, expiry_date = 0;
+  SLIPWAY_FIELDS(key, is_of__actor, name, description, expiry_date)
+};
+
+struct organization {
+  number resource = 0;
+  number name = 0, handle = 0;
+  SLIPWAY_FIELDS(name, handle)
+};
+
+struct organization_membership {
+  number resource = 0;
+  number user = 0, is_member_of__organization = 0;
+  SLIPWAY_FIELDS(user, is_member_of__organization)
+};
+
+struct application {
+  number resource = 0;
+  number actor = 0, app_name = 0, slug = 0, uuid = 0, organization = 0, is_for__device_type = 0,
+         application_type = 0, should_track_latest_release = 0, should_be_running__release = 0,
+         is_of__class = 0, is_host = 0, is_public = 0;
+  SLIPWAY_FIELDS(
+    actor,
+    app_name,
+    slug,
+    uuid,
+    organization,
+    is_for__device_type,
+    application_type,
+    should_track_latest_release,
+    should_be_running__release,
+    is_of__class,
+    is_host,
+    is_public)
+};
+
+struct device_type {
+  number resource = 0;
+  number slug = 0, name = 0, is_of__cpu_architecture = 0;
+  SLIPWAY_FIELDS(slug, name, is_of__cpu_architecture)
+};
+
+struct device_type_alias {
+  number resource = 0;
+  number device_type = 0, is_referenced_by__alias = 0;
+  SLIPWAY_FIELDS(device_type, is_referenced_by__alias)
+};
+
+struct service {
+  number resource = 0;
+  number application = 0, service_name = 0;
+  SLIPWAY_FIELDS(application, service_name)
+};
+
+struct release {
+  number resource = 0;
+  number belongs_to__application = 0, commit = 0, composition = 0, status = 0, start_timestamp = 0,
+         update_timestamp = 0, is_passing_tests = 0, is_invalidated = 0, is_finalized_at__date = 0,
+         semver_major = 0, semver_minor = 0, semver_patch = 0, semver_prerelease = 0,
+         semver_build = 0, variant = 0, revision = 0, semver = 0, is_final = 0, release_version = 0;
+  SLIPWAY_FIELDS(
+    belongs_to__application,
+    commit,
+    composition,
+    status,
+    start_timestamp,
+    update_timestamp,
+    is_passing_tests,
+    is_invalidated,
+    is_finalized_at__date,
+    semver_major,
+    semver_minor,
+    semver_patch,
+    semver_prerelease,
+    semver_build,
+    variant,
+    revision,
+    semver,
+    is_final,
+    release_version)
+};
+
+struct image {
+  number resource = 0;
+  number is_a_build_of__service = 0, status = 0, push_timestamp = 0,
+         is_stored_at__image_location = 0, content_hash = 0, contract = 0;
+  SLIPWAY_FIELDS(
+    is_a_build_of__service,
+    status,
+    push_timestamp,
+    is_stored_at__image_location,
+    content_hash,
+    contract)
+};
+
+struct release_image {
+  number resource = 0;
+  number image = 0, is_part_of__release = 0;
+  SLIPWAY_FIELDS(image, is_part_of__release)
+};
+
+/// Variables, labels and tags all have the same three: the parent, the key, the value.
+struct keyed {
+  number resource = 0;
+  number parent = 3, key = 4, value = 5;
+};
+
+struct device {
+  number resource = 0;
+  number actor = 0, uuid = 0, device_name = 0, is_of__device_type = 0, belongs_to__application = 0,
+         is_online = 0, last_connectivity_event = 0, is_connected_to_vpn = 0, last_vpn_event = 0,
+         api_heartbeat_state = 0, changed_api_heartbeat_state_on__date = 0, ip_address = 0,
+         mac_address = 0, os_version = 0, os_variant = 0, supervisor_version = 0, status = 0,
+         provisioning_state = 0, provisioning_progress = 0, download_progress = 0,
+         update_status = 0, last_update_status_event = 0, is_running__release = 0,
+         is_pinned_on__release = 0, is_active = 0, overlay_public_key = 0, presence_edge = 0,
+         presence_epoch = 0;
+  SLIPWAY_FIELDS(
+    actor,
+    uuid,
+    device_name,
+    is_of__device_type,
+    belongs_to__application,
+    is_online,
+    last_connectivity_event,
+    is_connected_to_vpn,
+    last_vpn_event,
+    api_heartbeat_state,
+    changed_api_heartbeat_state_on__date,
+    ip_address,
+    mac_address,
+    os_version,
+    os_variant,
+    supervisor_version,
+    status,
+    provisioning_state,
+    provisioning_progress,
+    download_progress,
+    update_status,
+    last_update_status_event,
+    is_running__release,
+    is_pinned_on__release,
+    is_active,
+    overlay_public_key,
+    presence_edge,
+    presence_epoch)
+};
+
+struct image_install {
+  number resource = 0;
+  number device = 0, installs__image = 0, is_provided_by__release = 0, install_date = 0,
+         download_progress = 0, status = 0;
+  SLIPWAY_FIELDS(
+    device,
+    installs__image,
+    is_provided_by__release,
+    install_date,
+    download_progress,
+    status)
+};
+
+struct service_install {
+  number resource = 0;
+  number device = 0, installs__service = 0;
+  SLIPWAY_FIELDS(device, installs__service)
+};
+
+/// All of them. Loaded from the resource model at first use.
+struct table {
+  numbers::user user;
+  numbers::api_key api_key;
+  numbers::organization organization;
+  numbers::organization_membership organization_membership;
+  numbers::device_type device_type;
+  numbers::device_type_alias device_type_alias;
+  number cpu_architecture = 0, application_type = 0;
+  numbers::application application;
+  numbers::service service;
+  numbers::release release;
+  numbers::image image;
+  numbers::release_image release_image;
+  keyed image_label, image_environment_variable, application_environment_variable,
+    application_config_variable, service_environment_variable, service_label, application_tag,
+    release_tag, device_environment_variable, device_config_variable,
+    device_service_environment_variable, device_tag;
+  numbers::device device;
+  numbers::image_install image_install;
+  numbers::service_install service_install;
+};
+
+[[nodiscard]] const table& get();
+
+}  // namespace slipway::domain::numbers

@@ -1,0 +1,158 @@
+#include "domain/release_version.hpp"
+
+#include "domain/numbers.hpp"
+#include "messages/json.hpp"
+
+#include <charconv>
+
+namespace slipway::domain {
+namespace {
+
+using messages::as_int;
+using messages::as_text;
+using messages::field;
+
+const numbers::release& n() {
+  return numbers::get().release;
+}
+
+std::string core(const messages::row& r) {
+  return std::to_string(as_int(field(r, n().semver_major))) + "."
+         + std::to_string(as_int(field(r, n().semver_minor))) + "."
+         + std::to_string(as_int(field(r, n().semver_patch)));
+}
+
+bool valid_identifiers(std::string_view text) {
+  std::size_t length = 0;
+  for (const char c : text) {
+    if (c == '.') {
+      if (length == 0) {
+        return false;
+      }
+      length = 0;
+      continue;
+    }
+    const bool ok =
+      (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+    if (!ok) {
+      return false;
+    }
+    ++length;
+  }
+  return length > 0;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const auto dot = text.find('.');
+    parts.emplace_back(text.substr(0, dot));
+    text = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
+  }
+  return parts;
+}
+
+// Build metadata of a final release: what was given, the revision unless it names one already, the variant.
+std::string build_of_final(const messages::row& r) {
+  std::string build = as_text(field(r, n().semver_build));
+  const auto add = [&build](std::string_view part) {
+    if (!part.empty()) {
+      build += build.empty() ? "" : ".";
+      build += part;
+    }
+  };
+  const auto revision = as_int(field(r, n().revision));
+  if (revision > 0 && build.find("rev" + std::to_string(revision)) == std::string::npos) {
+    add("rev" + std::to_string(revision));
+  }
+  add(as_text(field(r, n().variant)));
+  return build;
+}
+
+}  // namespace
+
+messages::result<semver> parse_semver(std::string_view text) {
+  const auto bad = [&] {
+    return messages::fail(
+      messages::errc::rule_violated,
+      "\"" + std::string(text.substr(0, 80)) + "\" is not a semantic version");
+  };
+  semver v;
+  auto rest = text;
+  if (const auto plus = rest.find('+'); plus != std::string_view::npos) {
+    v.build = rest.substr(plus + 1);
+    rest = rest.substr(0, plus);
+    if (!valid_identifiers(v.build)) {
+      return bad();
+    }
+  }
+  if (const auto dash = rest.find('-'); dash != std::string_view::npos) {
+    v.prerelease = rest.substr(dash + 1);
+    rest = rest.substr(0, dash);
+    if (!valid_identifiers(v.prerelease)) {
+      return bad();
+    }
+  }
+  for (auto* part : {&v.major, &v.minor, &v.patch}) {
+    const bool last = part == &v.patch;
+    const auto dot = rest.find('.');
+    const auto digits = rest.substr(0, dot);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *part);
+    const bool whole = error == std::errc{} && end == digits.data() + digits.size() && *part >= 0;
+    const bool zero_padded = digits.size() > 1 && digits[0] == '0';
+    if (!whole || zero_padded || (dot == std::string_view::npos) != last) {
+      return bad();
+    }
+    rest = last ? std::string_view{} : rest.substr(dot + 1);
+  }
+  return v;
+}
+
+bool is_final(const messages::row& release) {
+  return !messages::is_null(field(release, n().revision));
+}
+
+std::string semver_text(const messages::row& release) {
+  auto text = core(release);
+  if (const auto pre = as_text(field(release, n().semver_prerelease)); !pre.empty()) {
+    text += "-" + pre;
+  }
+  if (const auto build = as_text(field(release, n().semver_build)); !build.empty()) {
+    text += "+" + build;
+  }
+  return text;
+}
+
+std::string raw_version(const messages::row& release) {
+  auto text = core(release);
+  auto pre = as_text(field(release, n().semver_prerelease));
+  std::string build;
+  if (is_final(release)) {
+    build = build_of_final(release);
+  } else {
+    pre += (pre.empty() ? "" : ".") + std::to_string(as_int(field(release, 1)));
+    build = as_text(field(release, n().variant));
+  }
+  text += pre.empty() ? "" : "-" + pre;
+  text += build.empty() ? "" : "+" + build;
+  return text;
+}
+
+messages::json_text version_json(const messages::row& release) {
+  const auto raw = raw_version(release);
+  const auto plus = raw.find('+');
+  const auto version = raw.substr(0, plus);
+  const auto dash = version.find('-');
+  nlohmann::json j{
+    {"raw", raw},
+    {"major", as_int(field(release, n().semver_major))},
+    {"minor", as_int(field(release, n().semver_minor))},
+    {"patch", as_int(field(release, n().semver_patch))},
+    {"prerelease",
+     split(dash == std::string::npos ? "" : std::string_view(version).substr(dash + 1))},
+    {"build", split(plus == std::string::npos ? "" : std::string_view(raw).substr(plus + 1))},
+    {"version", version}};
+  return {messages::dump_json(j)};
+}
+
+}  // namespace slipway::domain
