@@ -1,0 +1,39 @@
+#pragma once
+
+#include "domain/draft.hpp"
+#include "messages/command.hpp"
+#include "messages/entity.hpp"
+#include "messages/error.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace slipway::domain {
+
+/// What a rule may need besides the rows. Ids and randomness arrive from outside, so that rules stay pure.
+struct rule_context {
+  messages::entity_ref entity;  ///< who decides: the aggregate root the command was sent to
+  std::function<std::int64_t()> next_id;  ///< in the entity's partition
+  std::function<std::string(std::size_t)> random_hex;
+  std::string registry_host;  ///< `host[:port]` that image locations begin with
+};
+
+// decide(): each writes its events into the draft, or refuses and the draft is to be dropped. The answer is the row's id.
+// Errors: unauthorized, rule_violated, invalid_argument, not_found. Uniqueness is checked when the events are appended.
+using decision = messages::result<std::int64_t>;
+
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::create_row& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::change_row& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::remove_row& cmd);
+[[nodiscard]] decision
+decide(draft& d, const rule_context& c, const messages::register_device& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::report_state& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::set_presence& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::add_key& cmd);
+
+/// Rows that other entities write and that must be gone before this one may be removed: the devices of a fleet.
+[[nodiscard]] std::vector<std::pair<std::uint16_t, std::int64_t>>
+removed_first(const row_source& rows, std::uint16_t resource, std::int64_t id);
+
+}  // namespace slipway::domain
