@@ -1,6 +1,7 @@
 #pragma once
 
 #include "messages/entity.hpp"
+#include "messages/error.hpp"
 #include "messages/value.hpp"
 
 #include <array>
@@ -63,6 +64,14 @@ struct appended {
   bool repeated = false;  ///< the command had been carried out before; nothing was written now
   SLIPWAY_FIELDS(position, version, answer, repeated)
   friend bool operator==(const appended&, const appended&) = default;
+};
+
+/// How a command ended: `appended`, or why not.
+struct outcome {
+  error failure;  ///< code `none` when it succeeded
+  messages::appended appended;
+  SLIPWAY_FIELDS(failure, appended)
+  [[nodiscard]] bool ok() const { return failure.code == errc::none; }
 };
 
 /// A commit as read back from the log.
