@@ -38,6 +38,7 @@ constexpr std::array table{
   row{errc::manifest_invalid, "manifest_invalid", 400, "MANIFEST_INVALID"},
   row{errc::name_invalid, "name_invalid", 400, "NAME_INVALID"},
   row{errc::locked, "locked", 423, "DENIED"},
+  row{errc::manifest_blob_unknown, "manifest_blob_unknown", 400, "MANIFEST_BLOB_UNKNOWN"},
 };
 
 const row& find(errc code) {
