@@ -516,7 +516,7 @@ private:
         }
       } else {
         for (const auto& member : order->members) {
-          others.push_back(member.first);
+          others.push_back(member.key);
         }
       }
       for (const auto& other : others) {

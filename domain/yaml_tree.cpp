@@ -117,7 +117,7 @@ private:
       if (!keys.insert(key).second) {
         throw refused{errc::invalid_argument, line, "the key \"" + key + "\" appears twice"};
       }
-      to.members.emplace_back(key, std::move(value));
+      to.members.push_back({key, std::move(value)});
     }
     for (const auto& m : merged) {
       merge(to, keys, m);
@@ -140,7 +140,7 @@ private:
       throw refused{errc::invalid_argument, from.line, "<< must name a map or a list of maps"};
     }
     for (const auto& member : from.members) {
-      if (keys.insert(member.first).second) {
+      if (keys.insert(member.key).second) {
         to.members.push_back(member);
       }
     }
@@ -159,8 +159,8 @@ tl::unexpected<messages::error> fail_at(std::string_view file, const refused& r)
 
 const yaml_node* yaml_node::find(std::string_view name) const {
   const auto it =
-    std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.first == name; });
-  return it == members.end() ? nullptr : &it->second;
+    std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.key == name; });
+  return it == members.end() ? nullptr : &it->value;
 }
 
 messages::result<yaml_node> parse_yaml(std::string_view text, std::string_view file) {

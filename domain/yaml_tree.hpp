@@ -6,7 +6,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace slipway::domain {
@@ -17,6 +16,8 @@ constexpr std::size_t yaml_depth_max = 32;
 /// Nodes after aliases are expanded, so that a few anchors cannot stand for millions of nodes.
 constexpr std::size_t yaml_nodes_max = 20'000;
 
+struct yaml_member;
+
 /// A YAML document with its line numbers, aliases expanded and merge keys (`<<`) applied. Plain values.
 struct yaml_node {
   enum class kind { scalar, list, map };
@@ -25,11 +26,16 @@ struct yaml_node {
   nlohmann::json scalar;  ///< null, bool, integer, float or string, by YAML 1.2's core schema
   std::string text;       ///< of a scalar, as written
   std::vector<yaml_node> items;
-  std::vector<std::pair<std::string, yaml_node>> members;  ///< in order, keys unique
+  std::vector<yaml_member> members;  ///< of a map, in order, keys unique
 
   [[nodiscard]] bool is_null() const { return type == kind::scalar && scalar.is_null(); }
   /// The member of that name, or null.
   [[nodiscard]] const yaml_node* find(std::string_view name) const;
+};
+
+struct yaml_member {
+  std::string key;
+  yaml_node value;
 };
 
 /// Parses one untrusted document. Errors: invalid_argument and too_large, whose detail starts with `file:line: `.

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "messages/error.hpp"
+#include "runtime/http_client.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slipway::cli {
+
+/// A query of the resource model; empty parts are left out.
+struct odata_query {
+  std::string resource;  ///< with key if any: `release(8)`
+  std::string filter;
+  std::string select;
+  std::string expand;
+  std::string orderby;
+  int top = 0;
+};
+
+/// Text as an OData literal, quotes doubled.
+std::string odata_text(std::string_view text);
+std::string percent_encode(std::string_view text);
+/// `/v7/...` with everything encoded.
+std::string path_of(const odata_query& q);
+
+/// The documented HTTP API, authenticated. Blocking; one thread at a time.
+class api {
+public:
+  api(std::string server, std::string token);
+
+  [[nodiscard]] const std::string& server() const { return server_; }
+  [[nodiscard]] const std::string& token() const { return token_; }
+  void set_token(std::string token) { token_ = std::move(token); }
+
+  /// The rows under `d`. Tried again a few times when the server is busy or briefly gone.
+  [[nodiscard]] messages::result<std::vector<nlohmann::json>> query(const odata_query& q);
+  /// The only row; not_found with `what` in the text when there is none.
+  [[nodiscard]] messages::result<nlohmann::json> first(
+    const odata_query& q,
+    const std::string& what);
+
+  [[nodiscard]] messages::result<nlohmann::json> get(const std::string& path);
+  [[nodiscard]] messages::result<nlohmann::json> post(
+    const std::string& path,
+    const nlohmann::json& body);
+  /// The answer as text: tokens and the like.
+  [[nodiscard]] messages::result<std::string> post_text(
+    const std::string& path,
+    const nlohmann::json& body);
+  [[nodiscard]] messages::result<void> patch(const std::string& path, const nlohmann::json& body);
+  [[nodiscard]] messages::result<void> remove(const std::string& path);
+
+  /// Makes a call of another thread end.
+  void cancel() { client_.cancel(); }
+
+private:
+  [[nodiscard]] messages::result<std::string>
+  send(const std::string& method, const std::string& path, const nlohmann::json* body);
+
+  std::string server_;
+  std::string token_;
+  runtime::http_client client_;
+};
+
+/// What a refusal says: `message`, `error`, `error.text`, a JSON string or the raw text; made printable.
+messages::error error_of_reply(int status, std::string_view body);
+
+/// A member that may be absent, null or of another type.
+std::string text_of(const nlohmann::json& row, std::string_view member);
+std::int64_t int_of(const nlohmann::json& row, std::string_view member);
+bool bool_of(const nlohmann::json& row, std::string_view member);
+/// First row of an expanded navigation, an empty object when there is none.
+nlohmann::json expanded(const nlohmann::json& row, std::string_view member);
+/// `{"__id": 5}`, `[{"id": 5}]` or 5 as 5; 0 when there is none.
+std::int64_t reference_of(const nlohmann::json& row, std::string_view member);
+
+}  // namespace slipway::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "cli/context.hpp"
+
+#include <string>
+
+namespace slipway::cli {
+
+struct fleet_create_args {
+  std::string name;
+  std::string type;
+  std::string organization;  ///< handle, "" = the only one
+};
+messages::result<void> fleet_create(context& c, const fleet_create_args& args);
+messages::result<void> fleet_list(context& c);
+messages::result<void> fleet_show(context& c, const std::string& fleet);
+messages::result<void> fleet_remove(context& c, const std::string& fleet, bool yes);
+messages::result<void> device_type_list(context& c);
+
+/// Asks on the terminal before something is removed, unless `yes`.
+messages::result<void> confirm(const std::string& what, bool yes);
+
+}  // namespace slipway::cli

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "cli/api.hpp"
+#include "cli/console.hpp"
+#include "cli/settings.hpp"
+
+namespace slipway::cli {
+
+/// What every command works with.
+struct context {
+  console& out;
+  settings& saved;
+  const environment& env;
+  api& server;
+  bool interrupted = false;  ///< Ctrl-C ended the command: its exit code says so
+};
+
+}  // namespace slipway::cli

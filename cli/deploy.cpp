@@ -1,0 +1,533 @@
+#include "cli/deploy.hpp"
+
+#include "cli/build_context.hpp"
+#include "cli/lookup.hpp"
+#include "cli/progress.hpp"
+#include "cli/project.hpp"
+#include "cli/terminal.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/container_engine.hpp"
+#include "runtime/crypto.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+
+namespace slipway::cli {
+
+using messages::errc;
+using messages::fail;
+using nlohmann::json;
+
+namespace {
+
+constexpr int push_attempts_max = 3;
+constexpr std::size_t build_log_bytes_max = 1'000'000;  // the model's limit is 1.5 MB
+constexpr std::size_t dockerfile_bytes_max = 1'000'000;
+constexpr std::size_t log_lines_shown_on_failure = 20;
+
+/// One service on its way from source to the registry.
+struct service_job {
+  domain::compose_service service;
+  std::string local_image;  ///< what the engine calls it
+  std::string project_type;
+  std::string dockerfile;  ///< its text
+  std::string build_log;
+  std::int64_t size_bytes = 0;
+  std::int64_t started_ms = 0;
+  std::int64_t ended_ms = 0;
+  // On the server:
+  std::int64_t image = 0;
+  std::string location;  ///< registry/v2/hash
+  std::string digest;
+  bool finished = false;  ///< its image row says success
+};
+
+std::string engine_endpoint(const context& c, const deploy_args& args) {
+  if (!args.engine.empty()) {
+    return args.engine;
+  }
+  return c.env.docker_host.empty() ? "unix:///var/run/docker.sock" : c.env.docker_host;
+}
+
+std::string last_lines(const std::string& text, std::size_t lines) {
+  auto from = text.size();
+  while (from > 0 && lines > 0) {
+    const auto newline = text.rfind('\n', from - 1);
+    from = newline == std::string::npos ? 0 : newline;
+    lines -= 1;
+  }
+  return text.substr(from);
+}
+
+class deployment {
+public:
+  deployment(context& c, const deploy_args& args)
+    : c_(c), args_(args), engine_(engine_endpoint(c, args)) {}
+
+  messages::result<void> run() {
+    auto done = prepare();
+    if (!done) {
+      return done;
+    }
+    // The release exists from here to the end of `run` unless the builds fail.
+    const interrupt_guard guard([this] {
+      interrupted_ = true;
+      engine_.cancel();
+    });
+    std::vector<std::string> names;
+    for (const auto& job : jobs_) {
+      names.push_back(job.service.name);
+    }
+    progress_board board(
+      c_.out.error_stream(),
+      c_.out.how().error_is_terminal,
+      c_.out.how().width,
+      names);
+    board_ = &board;
+    done = build_all().and_then([this] { return create_release(); }).and_then([this] {
+      return push_all();
+    });
+    board.finish();
+    board_ = nullptr;
+    if (interrupted_) {
+      c_.interrupted = true;
+      done = fail(errc::io_failed, "interrupted");
+    }
+    return close_release(std::move(done));
+  }
+
+private:
+  // What is deployed, and where to.
+
+  messages::result<void> prepare() {
+    auto project = read_project(args_.path);
+    if (!project) {
+      return tl::unexpected(project.error());
+    }
+    project_ = std::move(*project);
+    for (const auto& w : project_.composition.warnings) {
+      c_.out.warn(w);
+    }
+    auto me = who_am_i(c_.server);
+    if (!me) {
+      return tl::unexpected(me.error());
+    }
+    user_ = int_of(*me, "actorTypeId");
+    auto fleet = find_fleet(
+      c_.server,
+      args_.fleet,
+      "id,slug",
+      "application_type($select=slug,supports_multicontainer),"
+      "is_for__device_type($select=slug;$expand=is_of__cpu_architecture($select=slug))");
+    if (!fleet) {
+      return tl::unexpected(fleet.error());
+    }
+    fleet_ = int_of(*fleet, "id");
+    slug_ = text_of(*fleet, "slug");
+    const auto type = expanded(*fleet, "is_for__device_type");
+    device_type_ = text_of(type, "slug");
+    architecture_ = text_of(expanded(type, "is_of__cpu_architecture"), "slug");
+    for (const auto& service : project_.composition.services) {
+      auto& job = jobs_.emplace_back();
+      job.service = service;
+    }
+    if (auto engine = engine_.ping(); !engine) {
+      return fail(
+        errc::unavailable,
+        "no container engine at " + engine_endpoint(c_, args_) + ": " + engine.error().detail
+          + "; start one, or name its socket with --engine or DOCKER_HOST");
+    }
+    return {};
+  }
+
+  // Images.
+
+  messages::result<void> build_all() {
+    for (auto& job : jobs_) {
+      job.started_ms = runtime::now_ms();
+      auto done = job.service.build ? build(job) : take_ready_image(job);
+      if (!done) {
+        show(job, phase::failed);
+        return tl::unexpected(messages::with_context("service " + job.service.name, done.error()));
+      }
+      job.ended_ms = runtime::now_ms();
+      show(job, phase::waiting);
+    }
+    return {};
+  }
+
+  messages::result<void> build(service_job& job) {
+    show(job, phase::building);
+    const auto& how = *job.service.build;
+    const auto folder = (project_.folder / how.context).lexically_normal();
+    const auto dockerfile = choose_dockerfile(folder, how.dockerfile, device_type_, architecture_);
+    if (!dockerfile) {
+      return tl::unexpected(dockerfile.error());
+    }
+    auto tar = build_context::pack(folder, *dockerfile, c_.env.temp_folder);
+    if (!tar) {
+      return tl::unexpected(tar.error());
+    }
+    if (auto text = read_small_file((folder / *dockerfile).string());
+        text && text->size() <= dockerfile_bytes_max) {
+      job.dockerfile = std::move(*text);
+    }
+    job.project_type = dockerfile->ends_with(".template") ? "Dockerfile.template"
+                       : dockerfile->ends_with("." + architecture_)
+                         ? "Architecture-specific Dockerfile"
+                         : "Standard Dockerfile";
+    runtime::build_request request;
+    const auto name = project_.name + "_" + job.service.name;
+    job.local_image = lower(name) + ":latest";
+    request.tags = {job.local_image};
+    request.dockerfile = *dockerfile;
+    request.target = how.target;
+    request.no_cache = args_.no_cache;
+    for (const auto& [key, value] : how.args) {
+      request.build_args[key] = value;
+    }
+    const auto image = engine_.build(
+      request,
+      [&tar](char* to, std::size_t size) { return tar->read(to, size); },
+      [this, &job](std::string_view text) { return hear_build(job, text); });
+    if (!image) {
+      if (!interrupted_ && c_.out.how().error_is_terminal) {
+        c_.out.note(last_lines(job.build_log, log_lines_shown_on_failure));
+      }
+      return tl::unexpected(messages::with_context("build", image.error()));
+    }
+    return measure(job);
+  }
+
+  bool hear_build(service_job& job, std::string_view text) {
+    if (job.build_log.size() + text.size() <= build_log_bytes_max) {
+      job.build_log += text;
+    }
+    pending_line_ += text;
+    for (auto end = pending_line_.find('\n'); end != std::string::npos;
+         end = pending_line_.find('\n')) {
+      auto line = pending_line_.substr(0, end);
+      pending_line_.erase(0, end + 1);
+      if (line.ends_with('\r')) {
+        line.pop_back();
+      }
+      if (line.empty()) {
+        continue;
+      }
+      parse_build_step(line, step_, steps_);
+      board_->output(job.service.name, line);
+      board_->update({job.service.name, phase::building, step_, steps_, line});
+    }
+    return !interrupted_;
+  }
+
+  /// A service that names an image: pulled unless the engine has it.
+  messages::result<void> take_ready_image(service_job& job) {
+    job.local_image = job.service.image;
+    job.project_type = "external service";
+    if (engine_.inspect_image(job.local_image)) {
+      return measure(job);
+    }
+    show(job, phase::pulling);
+    layer_sum layers;
+    const auto pulled = engine_.pull(job.local_image, {}, [&](const runtime::transfer_progress& p) {
+      layers.update(p.id, p.status, p.current_bytes, p.total_bytes);
+      board_->update({job.service.name, phase::pulling, layers.done(), layers.total(), p.status});
+      return !interrupted_.load();
+    });
+    if (!pulled) {
+      return tl::unexpected(messages::with_context("pull " + job.local_image, pulled.error()));
+    }
+    return measure(job);
+  }
+
+  messages::result<void> measure(service_job& job) {
+    const auto image = engine_.inspect_image(job.local_image);
+    if (!image) {
+      return tl::unexpected(image.error());
+    }
+    job.size_bytes = image->size_bytes;
+    return {};
+  }
+
+  // Rows on the server.
+
+  messages::result<void> create_release() {
+    commit_ = runtime::random_hex(32);
+    json body{
+      {"belongs_to__application", fleet_},
+      {"is_created_by__user", user_},
+      {"composition", project_.composition.json},
+      {"commit", commit_},
+      {"status", "running"},
+      {"source", "local"},
+      {"start_timestamp", jobs_.front().started_ms},
+      {"is_final", !args_.draft}};
+    if (!project_.contract.is_null()) {
+      body["contract"] = project_.contract;
+    }
+    if (!project_.semver.empty()) {
+      body["semver"] = project_.semver;
+    }
+    const auto release = c_.server.post("/v7/release", body);
+    if (!release) {
+      return tl::unexpected(messages::with_context("create the release", release.error()));
+    }
+    release_ = int_of(*release, "id");
+    for (auto& job : jobs_) {
+      if (auto created = create_image(job); !created) {
+        return tl::unexpected(
+          messages::with_context("service " + job.service.name, created.error()));
+      }
+    }
+    return {};
+  }
+
+  messages::result<void> create_image(service_job& job) {
+    const auto service = get_or_create_service(job.service.name);
+    if (!service) {
+      return tl::unexpected(service.error());
+    }
+    const auto image = c_.server.post(
+      "/v7/image",
+      {{"is_a_build_of__service", *service},
+       {"status", "running"},
+       {"start_timestamp", job.started_ms}});
+    if (!image) {
+      return tl::unexpected(image.error());
+    }
+    job.image = int_of(*image, "id");
+    job.location = text_of(*image, "is_stored_at__image_location");
+    if (job.location.find('/') == std::string::npos) {
+      return fail(errc::corrupt, "the server gave no image location");
+    }
+    const auto link = c_.server.post(
+      "/v7/image__is_part_of__release",
+      {{"is_part_of__release", release_}, {"image", job.image}});
+    if (!link) {
+      return tl::unexpected(link.error());
+    }
+    for (const auto& [name, value] : job.service.labels) {
+      const auto label = c_.server.post(
+        "/v7/image_label",
+        {{"release_image", int_of(*link, "id")}, {"label_name", name}, {"value", value}});
+      if (!label) {
+        return tl::unexpected(messages::with_context("label " + name, label.error()));
+      }
+    }
+    return {};
+  }
+
+  messages::result<std::int64_t> get_or_create_service(const std::string& name) {
+    const odata_query known{
+      "service(application=" + std::to_string(fleet_) + ",service_name=" + odata_text(name) + ")",
+      "",
+      "id",
+      "",
+      "",
+      0};
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      const auto rows = c_.server.query(known);
+      if (!rows) {
+        return tl::unexpected(rows.error());
+      }
+      if (!rows->empty()) {
+        return int_of(rows->front(), "id");
+      }
+      const auto created =
+        c_.server.post("/v7/service", {{"application", fleet_}, {"service_name", name}});
+      if (created) {
+        return int_of(*created, "id");
+      }
+      if (created.error().code != errc::unique_violated) {
+        return tl::unexpected(created.error());
+      }
+      // Somebody else made it between the two requests: look again.
+    }
+    return fail(errc::conflict, "the service can be neither found nor created");
+  }
+
+  // Registry.
+
+  messages::result<void> push_all() {
+    for (auto& job : jobs_) {
+      auto done = push(job);
+      if (!done) {
+        show(job, phase::failed);
+        return tl::unexpected(messages::with_context("service " + job.service.name, done.error()));
+      }
+      job.finished = true;
+      show(job, phase::done);
+    }
+    return {};
+  }
+
+  messages::result<void> push(service_job& job) {
+    show(job, phase::pushing);
+    const auto slash = job.location.find('/');
+    const auto registry = job.location.substr(0, slash);
+    const auto token = c_.server.get(
+      "/auth/v1/token?service=" + percent_encode(registry) + "&scope%5B0%5D="
+      + percent_encode("repository:" + job.location.substr(slash + 1) + ":pull,push"));
+    if (!token) {
+      return tl::unexpected(messages::with_context("registry token", token.error()));
+    }
+    runtime::registry_access access;
+    access.server_address = registry;
+    access.registry_token = text_of(*token, "token");
+    access.plain_http = c_.server.server().starts_with("http://");
+
+    if (auto tagged = engine_.tag_image(job.local_image, job.location, "latest"); !tagged) {
+      return tl::unexpected(messages::with_context("tag", tagged.error()));
+    }
+    auto pushed = push_with_retries(job, access);
+    // The extra name only served the push; a failure to remove it harms nothing.
+    static_cast<void>(engine_.remove_image(job.location + ":latest"));
+    if (!pushed) {
+      return tl::unexpected(messages::with_context("push", pushed.error()));
+    }
+    job.digest = *pushed;
+    return finish_image(job, "success", "");
+  }
+
+  messages::result<std::string> push_with_retries(
+    service_job& job,
+    const runtime::registry_access& access) {
+    messages::result<std::string> pushed;
+    for (int attempt = 1; attempt <= push_attempts_max; ++attempt) {
+      layer_sum layers;
+      pushed =
+        engine_.push(job.location + ":latest", access, [&](const runtime::transfer_progress& p) {
+          layers.update(p.id, p.status, p.current_bytes, p.total_bytes);
+          board_->update(
+            {job.service.name, phase::pushing, layers.done(), layers.total(), p.status});
+          return !interrupted_.load();
+        });
+      if (pushed || interrupted_ || pushed.error().code == errc::unauthorized) {
+        break;
+      }
+    }
+    return pushed;
+  }
+
+  messages::result<void>
+  finish_image(const service_job& job, const std::string& status, const std::string& error) {
+    const auto now = runtime::now_ms();
+    json body{
+      {"status", status},
+      {"end_timestamp", std::max(job.ended_ms, job.started_ms)},
+      {"project_type", job.project_type}};
+    if (!job.build_log.empty()) {
+      body["build_log"] = job.build_log;
+    }
+    if (!job.dockerfile.empty()) {
+      body["dockerfile"] = job.dockerfile;
+    }
+    if (!error.empty()) {
+      body["error_message"] = error;
+    }
+    if (status == "success") {
+      body["push_timestamp"] = now;
+      body["image_size"] = std::to_string(job.size_bytes);
+      if (!job.digest.empty()) {
+        body["content_hash"] = job.digest;
+      }
+    }
+    return c_.server.patch("/v7/image(" + std::to_string(job.image) + ")", body);
+  }
+
+  // The end, good or bad.
+
+  messages::result<void> close_release(messages::result<void> done) {
+    if (release_ == 0) {
+      return done;  // nothing on the server to close
+    }
+    const auto path = "/v7/release(" + std::to_string(release_) + ")";
+    if (!done) {
+      const std::string status = interrupted_ ? "cancelled" : "failed";
+      for (const auto& job : jobs_) {
+        if (job.image != 0 && !job.finished) {
+          // Best effort: the first failure is the one to report.
+          static_cast<void>(finish_image(job, status, done.error().detail));
+        }
+      }
+      auto closed = c_.server.patch(
+        path + "?$filter=" + percent_encode("status ne 'success'"),
+        {{"status", status}, {"end_timestamp", runtime::now_ms()}});
+      if (!closed) {
+        c_.out.warn("the release stays \"running\": " + closed.error().detail);
+      }
+      return done;
+    }
+    if (!args_.note.empty()) {
+      if (auto noted = c_.server.patch(path, {{"note", args_.note}}); !noted) {
+        c_.out.warn("the note was not saved: " + noted.error().detail);
+      }
+    }
+    auto closed =
+      c_.server.patch(path, {{"status", "success"}, {"end_timestamp", runtime::now_ms()}});
+    if (!closed) {
+      return tl::unexpected(messages::with_context("finish the release", closed.error()));
+    }
+    report();
+    return {};
+  }
+
+  void report() {
+    if (c_.out.json()) {
+      auto services = json::array();
+      for (const auto& job : jobs_) {
+        services.push_back(
+          {{"name", job.service.name},
+           {"image", job.location + (job.digest.empty() ? "" : "@" + job.digest)},
+           {"size", job.size_bytes}});
+      }
+      c_.out.print(
+        {{"id", release_},
+         {"commit", commit_},
+         {"fleet", slug_},
+         {"is_final", !args_.draft},
+         {"services", std::move(services)}});
+      return;
+    }
+    c_.out.line(
+      c_.out.paint(colour::green, "released") + " " + commit_ + " to " + printable(slug_)
+      + (args_.draft ? " as a draft" : ""));
+  }
+
+  void show(const service_job& job, phase at) { board_->update({job.service.name, at, 0, 0, {}}); }
+
+  static std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+      return static_cast<char>(std::tolower(c));
+    });
+    return text;
+  }
+
+  context& c_;
+  const deploy_args& args_;
+  runtime::container_engine engine_;
+  std::atomic<bool> interrupted_{false};
+  project project_;
+  std::int64_t user_ = 0;
+  std::int64_t fleet_ = 0;
+  std::string slug_;
+  std::string device_type_;
+  std::string architecture_;
+  std::vector<service_job> jobs_;
+  progress_board* board_ = nullptr;
+  std::string pending_line_;
+  std::int64_t step_ = 0;
+  std::int64_t steps_ = 0;
+  std::string commit_;
+  std::int64_t release_ = 0;
+};
+
+}  // namespace
+
+messages::result<void> deploy(context& c, const deploy_args& args) {
+  return deployment(c, args).run();
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,120 @@
+#include "cli/lookup.hpp"
+
+#include "cli/console.hpp"
+
+#include <algorithm>
+
+namespace slipway::cli {
+
+using messages::errc;
+using messages::fail;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* direct_access = "is_directly_accessible_by__user/any(dau:1 eq 1)";
+
+bool only_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// The only row, or an error that lists the candidates.
+messages::result<json>
+only(messages::result<std::vector<json>> rows, const std::string& what, const char* name) {
+  if (!rows) {
+    return tl::unexpected(rows.error());
+  }
+  if (rows->empty()) {
+    return fail(errc::not_found, what + " not found");
+  }
+  if (rows->size() > 1) {
+    std::string several;
+    for (std::size_t i = 0; i < std::min<std::size_t>(rows->size(), 5); ++i) {
+      several += (i == 0 ? "" : ", ") + printable(text_of((*rows)[i], name));
+    }
+    return fail(errc::conflict, what + " is ambiguous: " + several);
+  }
+  return std::move(rows->front());
+}
+
+}  // namespace
+
+messages::result<json> who_am_i(api& server) {
+  return server.get("/actor/v1/whoami");
+}
+
+messages::result<json> find_fleet(
+  api& server,
+  const std::string& name,
+  const std::string& select,
+  const std::string& expand) {
+  std::string by;
+  if (name.find('/') != std::string::npos) {
+    std::string slug = name;
+    std::transform(slug.begin(), slug.end(), slug.begin(), [](unsigned char c) {
+      return static_cast<char>(std::tolower(c));
+    });
+    by = "(slug eq " + odata_text(slug) + ")";
+  } else {
+    by = "(app_name eq " + odata_text(name) + " or uuid eq " + odata_text(name) + ")";
+  }
+  return only(
+    server.query(
+      {"application", std::string(direct_access) + " and " + by, select, expand, "slug asc", 6}),
+    "fleet \"" + printable(name) + "\"",
+    "slug");
+}
+
+messages::result<json> find_device(
+  api& server,
+  const std::string& wanted,
+  const std::string& select,
+  const std::string& expand) {
+  // A name may look like the start of a uuid: the uuid wins, then the name.
+  if (wanted.size() >= 7 && only_hex(wanted)) {
+    auto rows = server.query(
+      {"device",
+       "startswith(uuid," + odata_text(wanted) + ")",
+       select,
+       expand,
+       "device_name asc",
+       6});
+    if (!rows || !rows->empty()) {
+      return only(std::move(rows), "device \"" + wanted + "\"", "uuid");
+    }
+  }
+  return only(
+    server.query(
+      {"device", "device_name eq " + odata_text(wanted), select, expand, "device_name asc", 6}),
+    "device \"" + printable(wanted) + "\"",
+    "uuid");
+}
+
+messages::result<json> find_release(
+  api& server,
+  const std::string& wanted,
+  const std::string& select,
+  const std::string& expand) {
+  const auto what = "release \"" + printable(wanted) + "\"";
+  const bool digits = wanted.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && !wanted.empty() && wanted.size() <= 15) {
+    return only(server.query({"release(" + wanted + ")", "", select, expand, "", 0}), what, "id");
+  }
+  if (wanted.size() < 4 || !only_hex(wanted)) {
+    return fail(
+      errc::invalid_argument,
+      what + ": give the id, or at least the first four characters of the commit");
+  }
+  return only(
+    server.query(
+      {"release",
+       "startswith(commit," + odata_text(wanted) + ")",
+       select,
+       expand,
+       "created_at desc",
+       6}),
+    what,
+    "commit");
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "cli/api.hpp"
+
+#include <string>
+
+namespace slipway::cli {
+
+/// Who the credential belongs to: `GET /actor/v1/whoami`.
+messages::result<nlohmann::json> who_am_i(api& server);
+
+/// A fleet by `org/name`, name, or uuid, among those the user may use. Errors: not_found, conflict when a bare name is several.
+messages::result<nlohmann::json> find_fleet(
+  api& server,
+  const std::string& name,
+  const std::string& select = "id,app_name,slug,uuid",
+  const std::string& expand = {});
+
+/// A device by uuid (7 characters of it are enough) or name. Errors: not_found, conflict when several match.
+messages::result<nlohmann::json> find_device(
+  api& server,
+  const std::string& uuid_or_name,
+  const std::string& select = "id,uuid,device_name",
+  const std::string& expand = {});
+
+/// A release by id (digits only, and short) or the start of its commit. Errors: not_found, conflict when several match.
+messages::result<nlohmann::json> find_release(
+  api& server,
+  const std::string& commit_or_id,
+  const std::string& select = "id,commit",
+  const std::string& expand = {});
+
+}  // namespace slipway::cli
