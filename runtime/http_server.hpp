@@ -41,6 +41,9 @@ struct response {
   static response json(int status, std::string body);
 };
 
+/// What a failed `read_body` or `read_some` deserves: 413, 408, 415 or 400, with a JSON string as its body.
+response body_refused(const messages::error& e);
+
 /// One request and the answer to it. A handler reads the body if it wants it, and answers exactly once; the server answers
 /// 500 for a handler that did not. What is left of the body is read and dropped up to a limit, else the connection closes.
 class exchange {
@@ -75,6 +78,9 @@ public:
   virtual awaitable<void> begin(response r) = 0;
   virtual awaitable<bool> write(std::string_view bytes) = 0;
   virtual awaitable<void> end() = 0;
+
+protected:
+  exchange() = default;
 };
 
 using http_handler = std::function<awaitable<void>(exchange&)>;
