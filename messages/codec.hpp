@@ -6,6 +6,7 @@
 
 #include <msgpack.hpp>
 
+#include <bit>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -77,8 +78,15 @@ MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
           return o.pack(std::get<bool>(v));
         case 2:
           return o.pack(std::get<std::int64_t>(v));
-        case 3:
-          return o.pack(std::get<double>(v));
+        case 3: {
+          // By hand: the library packs 2.0 as the integer 2, which would come back as another kind of value.
+          const auto bits = std::bit_cast<std::uint64_t>(std::get<double>(v));
+          char bytes[9] = {'\xcb'};
+          for (unsigned i = 0; i < 8; ++i) {
+            bytes[1 + i] = static_cast<char>(bits >> (56U - 8U * i));
+          }
+          return o.pack_str_body(bytes, sizeof bytes);
+        }
         case 4:
           return o.pack(std::get<std::string>(v));
         default: {

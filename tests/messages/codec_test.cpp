@@ -34,6 +34,8 @@ commit example() {
       {4, null{}},
       {5, true},
       {6, 2.5},
+      {9, 2.0},
+      {10, -0.0},
       {7, json_text{"{}"}},
       {8, std::int64_t{-1}}}});
   return c;
