@@ -1,0 +1,192 @@
+#include "gateways/registry/registry_core.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace slipway::gateways {
+
+using messages::errc;
+using messages::fail;
+using messages::result;
+
+namespace {
+
+response error_response(const messages::error& e) {
+  const nlohmann::json body{
+    {"errors", {{{"code", messages::oci_code(e.code)}, {"message", e.detail}}}}};
+  auto r = registry_response(messages::http_status(e.code));
+  r.content_type = "application/json";
+  r.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (e.code == errc::too_many_requests || e.code == errc::unavailable) {
+    r.headers.emplace_back("Retry-After", "5");
+  }
+  return r;
+}
+
+std::string realm_of(const exchange& x, const std::string& configured) {
+  if (!configured.empty()) {
+    return configured;
+  }
+  const auto& head = x.head();
+  // The host comes from outside and goes into a quoted string.
+  auto host = std::string(head.host_port);
+  std::erase_if(host, [](char c) { return c == '"' || c == '\\' || c < ' '; });
+  return (head.tls ? "https://" : "http://") + host + "/auth/v1/token";
+}
+
+}  // namespace
+
+response registry_response(int status) {
+  response r;
+  r.status = status;
+  r.headers.emplace_back("Docker-Distribution-Api-Version", "registry/2.0");
+  return r;
+}
+
+std::string
+allowed_repository(const registry_claims& claims, std::string_view name, std::string_view action) {
+  for (const auto& a : claims.access) {
+    const bool meant = a.name == name || (!a.alias.empty() && a.alias == name);
+    if (meant && std::find(a.actions.begin(), a.actions.end(), action) != a.actions.end()) {
+      return a.name;
+    }
+  }
+  return {};
+}
+
+registry_core::registry_core(registry_parts parts, registry_options o)
+  : parts_(parts),
+    options_(std::move(o)),
+    cache_(options_.manifest_cache_bytes),
+    pool_(static_cast<std::size_t>(options_.blocking_threads)) {}
+
+registry_core::~registry_core() {
+  pool_.join();
+}
+
+registry_core::operation registry_core::find(registry_resource resource, std::string_view method) {
+  using enum registry_resource;
+  struct row {
+    registry_resource resource;
+    std::string_view method;
+    operation what;
+  };
+  static const row table[] = {
+    {blob, "GET", {&registry_core::get_blob, "pull", "pull"}},
+    {blob, "HEAD", {&registry_core::head_blob, "pull", "pull"}},
+    {blob, "DELETE", {&registry_core::delete_blob, "delete", "delete"}},
+    {manifest, "GET", {&registry_core::get_manifest, "pull", "pull"}},
+    {manifest, "HEAD", {&registry_core::get_manifest, "pull", "pull"}},
+    {manifest, "PUT", {&registry_core::put_manifest, "push", "pull,push"}},
+    {manifest, "DELETE", {&registry_core::delete_manifest, "delete", "delete"}},
+    {tags, "GET", {&registry_core::list_tags, "pull", "pull"}},
+    {uploads, "POST", {&registry_core::post_upload, "push", "pull,push"}},
+    {upload, "GET", {&registry_core::get_upload, "push", "pull,push"}},
+    {upload, "PATCH", {&registry_core::patch_upload, "push", "pull,push"}},
+    {upload, "PUT", {&registry_core::put_upload, "push", "pull,push"}},
+    {upload, "DELETE", {&registry_core::delete_upload, "push", "pull,push"}},
+  };
+  for (const auto& r : table) {
+    if (r.resource == resource && r.method == method) {
+      return r.what;
+    }
+  }
+  return {nullptr, "", ""};
+}
+
+result<std::shared_ptr<const registry_claims>> registry_core::bearer(const exchange& x) {
+  const auto given = runtime::authorization(x.header("authorization"));
+  if (!given || given->first != "bearer") {
+    return fail(errc::unauthorized, "authentication required");
+  }
+  return parts_.tokens.verify(given->second);
+}
+
+awaitable<void> registry_core::refuse(exchange& x, const messages::error& e) {
+  co_await x.respond(error_response(e));
+}
+
+awaitable<void> registry_core::challenge(exchange& x, const messages::error& e, std::string scope) {
+  auto r = error_response(e);
+  auto field =
+    "Bearer realm=\"" + realm_of(x, options_.realm) + "\",service=\"" + options_.service + "\"";
+  if (!scope.empty()) {
+    field += ",scope=\"" + scope + "\"";
+  }
+  if (!x.header("authorization").empty()) {
+    field +=
+      e.code == errc::forbidden ? ",error=\"insufficient_scope\"" : ",error=\"invalid_token\"";
+  }
+  r.status = 401;
+  r.headers.emplace_back("WWW-Authenticate", std::move(field));
+  co_await x.respond(std::move(r));
+}
+
+awaitable<void> registry_core::base(exchange& x) {
+  const auto claims = bearer(x);
+  if (!claims) {
+    co_await challenge(x, claims.error(), "");
+    co_return;
+  }
+  auto r = registry_response(200);
+  r.content_type = "application/json";
+  r.body = "{}";
+  co_await x.respond(std::move(r));
+}
+
+awaitable<void> registry_core::handle(exchange& x) {
+  auto route = parse_registry_path(x.head().path);
+  if (route.resource == registry_resource::base) {
+    co_await base(x);
+    co_return;
+  }
+  if (route.resource == registry_resource::none) {
+    co_await refuse(x, {errc::not_found, "no such resource"});
+    co_return;
+  }
+  if (!valid_repository(route.repository)) {
+    co_await refuse(x, {errc::name_invalid, "invalid repository name"});
+    co_return;
+  }
+  const auto what = find(route.resource, x.head().method);
+  if (what.run == nullptr) {
+    auto r = error_response({errc::unsupported, "the operation is unsupported"});
+    r.status = 405;
+    co_await x.respond(std::move(r));
+    co_return;
+  }
+  auto claims = bearer(x);
+  const auto scope = "repository:" + route.repository + ":" + what.challenge;
+  if (!claims) {
+    co_await challenge(x, claims.error(), scope);
+    co_return;
+  }
+  auto repository = allowed_repository(**claims, route.repository, what.needs);
+  if (!valid_repository(repository)) {
+    co_await challenge(x, {errc::forbidden, "requested access to the resource is denied"}, scope);
+    co_return;
+  }
+  auto query = runtime::parse_query(x.head().query);
+  if (!query) {
+    co_await refuse(x, {errc::invalid_argument, "malformed query"});
+    co_return;
+  }
+  registry_request r{
+    x,
+    std::move(repository),
+    std::move(route.repository),
+    std::move(route.last),
+    std::move(*claims),
+    std::move(*query)};
+  const auto done = co_await (this->*what.run)(r);
+  if (!done) {
+    co_await refuse(x, done.error());
+  }
+}
+
+std::unique_ptr<registry> make_registry(registry_parts parts, registry_options o) {
+  return std::make_unique<registry_core>(parts, std::move(o));
+}
+
+}  // namespace slipway::gateways

@@ -1,0 +1,98 @@
+#pragma once
+
+#include "gateways/registry/completion.hpp"
+#include "gateways/registry/manifest_cache.hpp"
+#include "gateways/registry/names.hpp"
+#include "gateways/registry/registry.hpp"
+#include "runtime/http_text.hpp"
+
+#include <atomic>
+
+namespace slipway::gateways {
+
+using runtime::awaitable;
+using runtime::exchange;
+using runtime::response;
+
+/// One request, once it is known what it asks and that its token allows it.
+struct registry_request {
+  exchange& x;
+  std::string repository;  ///< the real one, aliases resolved
+  std::string shown;       ///< as the client calls it, for Location
+  std::string last;        ///< digest, tag or upload id
+  std::shared_ptr<const registry_claims> claims;
+  runtime::query_pairs query;
+};
+
+/// The registry's parts, one file each: blobs, manifests, uploads. Handlers answer the exchange themselves, or return the error.
+class registry_core final : public registry {
+public:
+  registry_core(registry_parts parts, registry_options o);
+  ~registry_core() override;
+
+  awaitable<void> handle(exchange& x) override;
+
+private:
+  using handler = awaitable<messages::result<void>> (registry_core::*)(registry_request&);
+  struct operation {
+    handler run;
+    const char* needs;      ///< action of the token
+    const char* challenge;  ///< actions that a client should ask for
+  };
+  static operation find(registry_resource resource, std::string_view method);
+
+  awaitable<void> base(exchange& x);
+  awaitable<void> refuse(exchange& x, const messages::error& e);
+  awaitable<void> challenge(exchange& x, const messages::error& e, std::string scope);
+  messages::result<std::shared_ptr<const registry_claims>> bearer(const exchange& x);
+
+  // registry_blobs.cpp
+  awaitable<messages::result<void>> get_blob(registry_request& r);
+  awaitable<messages::result<void>> head_blob(registry_request& r);
+  awaitable<messages::result<void>> delete_blob(registry_request& r);
+  awaitable<messages::result<void>>
+  stream_blob(exchange& x, response head, storage::blob_reader& blob, runtime::byte_range range);
+
+  // registry_manifests.cpp
+  awaitable<messages::result<void>> get_manifest(registry_request& r);
+  awaitable<messages::result<void>> put_manifest(registry_request& r);
+  awaitable<messages::result<void>> delete_manifest(registry_request& r);
+  awaitable<messages::result<void>> list_tags(registry_request& r);
+  messages::result<storage::manifest_record> find_manifest(const registry_request& r) const;
+  messages::result<std::shared_ptr<const std::string>> manifest_bytes(const std::string& digest);
+  messages::result<storage::digest> store_manifest(
+    const registry_request& r,
+    const std::string& content_type,
+    const std::string& bytes);
+
+  // registry_uploads.cpp
+  awaitable<messages::result<void>> post_upload(registry_request& r);
+  awaitable<messages::result<void>> patch_upload(registry_request& r);
+  awaitable<messages::result<void>> put_upload(registry_request& r);
+  awaitable<messages::result<void>> get_upload(registry_request& r);
+  awaitable<messages::result<void>> delete_upload(registry_request& r);
+  awaitable<bool> try_mount(registry_request& r, std::string_view digest);
+  awaitable<messages::result<std::string>> open_upload(const std::string& repository);
+  awaitable<messages::result<std::shared_ptr<actors::upload_loan>>> borrow(registry_request& r);
+  awaitable<messages::result<void>> receive(exchange& x, storage::blob_writer& writer);
+  awaitable<messages::result<void>>
+  receive_into(exchange& x, storage::blob_writer& writer, std::uint64_t to);
+  awaitable<messages::result<void>> complete(
+    registry_request& r,
+    std::shared_ptr<actors::upload_loan>& loan,
+    std::string_view digest);
+
+  registry_parts parts_;
+  registry_options options_;
+  manifest_cache cache_;
+  std::atomic<std::size_t> bodies_{0};
+  boost::asio::thread_pool pool_;
+};
+
+/// With the header field that every answer of the registry has.
+[[nodiscard]] response registry_response(int status);
+/// Whether the token lets its bearer do `action`; the real repository, or "".
+[[nodiscard]] std::string
+allowed_repository(const registry_claims& claims, std::string_view name, std::string_view action);
+
+}  // namespace slipway::gateways

@@ -1,0 +1,268 @@
+#include "gateways/registry/content_range.hpp"
+#include "gateways/registry/registry_core.hpp"
+
+#include <algorithm>
+
+namespace slipway::gateways {
+
+using actors::upload_loan;
+using messages::errc;
+using messages::fail;
+using messages::result;
+
+namespace {
+
+constexpr std::size_t buffer_bytes_min = 16 * 1024;
+
+/// Status, where to go on, and how far it has come.
+response
+upload_response(int status, const std::string& shown, const std::string& id, std::uint64_t offset) {
+  auto r = registry_response(status);
+  r.headers.emplace_back("Location", "/v2/" + shown + "/blobs/uploads/" + id);
+  // The specification has no way to say "nothing yet"; 0-0 is what clients expect.
+  r.headers.emplace_back("Range", "0-" + std::to_string(offset == 0 ? 0 : offset - 1));
+  r.headers.emplace_back("Docker-Upload-UUID", id);
+  return r;
+}
+
+response created(const std::string& shown, std::string_view digest) {
+  auto r = registry_response(201);
+  r.headers.emplace_back("Location", "/v2/" + shown + "/blobs/" + std::string(digest));
+  r.headers.emplace_back("Docker-Content-Digest", std::string(digest));
+  return r;
+}
+
+/// Counts bodies under way; false when there are too many.
+class body_slot {
+public:
+  body_slot(std::atomic<std::size_t>& count, std::size_t limit)
+    : count_(count), granted_(count.fetch_add(1) < limit) {}
+  ~body_slot() { count_.fetch_sub(1); }
+  body_slot(const body_slot&) = delete;
+  body_slot& operator=(const body_slot&) = delete;
+  explicit operator bool() const { return granted_; }
+
+private:
+  std::atomic<std::size_t>& count_;
+  bool granted_;
+};
+
+}  // namespace
+
+awaitable<result<std::string>> registry_core::open_upload(const std::string& repository) {
+  std::function<void(actors::uploads::answer<std::string>)> start = [&](auto done) {
+    parts_.uploads.open(repository, std::move(done));
+  };
+  co_return co_await completion<result<std::string>>(std::move(start));
+}
+
+awaitable<result<std::shared_ptr<upload_loan>>> registry_core::borrow(registry_request& r) {
+  std::function<void(actors::uploads::answer<std::shared_ptr<upload_loan>>)> start =
+    [&](auto done) { parts_.uploads.lend(r.last, r.repository, std::move(done)); };
+  co_return co_await completion<result<std::shared_ptr<upload_loan>>>(std::move(start));
+}
+
+/// The body goes into the writer, up to offset `to`. One buffer: the kernel's socket buffer fills while the pool writes. What arrived
+/// before a failure is kept, so that the client can go on from there.
+awaitable<result<void>>
+registry_core::receive_into(exchange& x, storage::blob_writer& writer, std::uint64_t to) {
+  const auto length = x.content_length();
+  const auto wanted = length < 0 ? options_.buffer_bytes : static_cast<std::size_t>(length);
+  const auto size = std::clamp(wanted, buffer_bytes_min, options_.buffer_bytes);
+  const std::unique_ptr<char[]> buffer(new char[size]);
+  result<std::size_t> n = 1;
+  while (n && *n > 0) {
+    std::size_t filled = 0;
+    while (filled < size) {
+      n = co_await x.read_some(std::span(buffer.get() + filled, size - filled));
+      if (!n || *n == 0) {
+        break;
+      }
+      filled += *n;
+    }
+    if (filled > to - writer.offset()) {
+      co_return fail(errc::too_large, "more bytes than announced or allowed");
+    }
+    if (filled > 0) {
+      std::function<result<void>()> work = [&] {
+        return writer.append(std::span<const char>(buffer.get(), filled));
+      };
+      auto written = co_await run_on<result<void>>(pool_, std::move(work));
+      if (!written) {
+        co_return written;
+      }
+    }
+  }
+  co_return n ? result<void>{} : tl::unexpected(n.error());
+}
+
+awaitable<result<void>> registry_core::receive(exchange& x, storage::blob_writer& writer) {
+  const body_slot slot(bodies_, options_.bodies_max);
+  if (!slot) {
+    co_return fail(errc::too_many_requests, "too many uploads at once");
+  }
+  auto to = options_.blob_bytes_max;
+  const auto field = x.header("content-range");
+  std::optional<chunk_range> range;
+  if (!field.empty()) {
+    range = parse_chunk_range(field);
+    if (!range || range->first != writer.offset()) {
+      co_return fail(errc::range_invalid, "the chunk does not follow what is here");
+    }
+    to = std::min(to, range->last + 1);
+    if (
+      x.content_length() >= 0 && static_cast<std::uint64_t>(x.content_length()) != range->size()) {
+      co_return fail(errc::range_invalid, "Content-Range and Content-Length differ");
+    }
+  }
+  auto received = co_await receive_into(x, writer, to);
+  if (received && range && writer.offset() != range->last + 1) {
+    co_return fail(errc::range_invalid, "fewer bytes than announced");
+  }
+  co_return received;
+}
+
+// Whoever answers gives the loan back first: the client's next request may come before this one's end.
+
+/// Checks the digest, makes the blob durable and readable through the repository, answers.
+awaitable<result<void>> registry_core::complete(
+  registry_request& r,
+  std::shared_ptr<upload_loan>& loan,
+  std::string_view digest) {
+  const auto d = storage::parse_digest(digest);
+  if (!d) {
+    co_return tl::unexpected(d.error());
+  }
+  const auto size = loan->writer().offset();
+  std::function<result<void>()> work = [&]() -> result<void> {
+    auto done = loan->writer().finish(*d);
+    if (!done) {
+      return done;
+    }
+    loan->over();
+    return parts_.repositories.link_blob(r.repository, *d, size);
+  };
+  auto done = co_await run_on<result<void>>(pool_, std::move(work));
+  if (done) {
+    loan.reset();
+    co_await r.x.respond(created(r.shown, d->text));
+  }
+  co_return done;
+}
+
+/// OCI distribution-spec, "Mounting a blob from another repository": only when the bearer may pull there.
+awaitable<bool> registry_core::try_mount(registry_request& r, std::string_view digest) {
+  const auto from = runtime::query_value(r.query, "from").value_or("");
+  const auto source = allowed_repository(*r.claims, from, "pull");
+  const auto d = storage::parse_digest(digest);
+  if (source.empty() || !d) {
+    co_return false;
+  }
+  const auto size = parts_.repositories.blob_size(source, *d);
+  if (!size) {
+    co_return false;
+  }
+  std::function<result<void>()> work = [&] {
+    return parts_.repositories.link_blob(r.repository, *d, *size);
+  };
+  const auto linked = co_await run_on<result<void>>(pool_, std::move(work));
+  if (linked) {
+    co_await r.x.respond(created(r.shown, d->text));
+  }
+  co_return linked.has_value();
+}
+
+awaitable<result<void>> registry_core::post_upload(registry_request& r) {
+  if (const auto digest = runtime::query_value(r.query, "mount"); digest) {
+    const bool mounted = co_await try_mount(r, *digest);
+    if (mounted) {
+      co_return result<void>{};
+    }
+  }
+  auto id = co_await open_upload(r.repository);
+  if (!id) {
+    co_return tl::unexpected(id.error());
+  }
+  r.last = std::move(*id);
+  const auto digest = runtime::query_value(r.query, "digest");
+  if (!digest) {
+    co_await r.x.respond(upload_response(202, r.shown, r.last, 0));
+    co_return result<void>{};
+  }
+  auto loan = co_await borrow(r);
+  if (!loan) {
+    co_return tl::unexpected(loan.error());
+  }
+  auto done = co_await receive(r.x, (*loan)->writer());
+  if (done) {
+    done = co_await complete(r, *loan, *digest);
+  }
+  if (!done) {
+    // The client never learnt the id, so nobody could go on with it.
+    (*loan)->writer().abort();
+    (*loan)->over();
+  }
+  co_return done;
+}
+
+awaitable<result<void>> registry_core::patch_upload(registry_request& r) {
+  auto loan = co_await borrow(r);
+  if (!loan) {
+    co_return tl::unexpected(loan.error());
+  }
+  const auto received = co_await receive(r.x, (*loan)->writer());
+  const auto offset = (*loan)->writer().offset();
+  loan->reset();
+  if (!received && received.error().code != errc::range_invalid) {
+    co_return received;
+  }
+  co_await r.x.respond(upload_response(received ? 202 : 416, r.shown, r.last, offset));
+  co_return result<void>{};
+}
+
+awaitable<result<void>> registry_core::put_upload(registry_request& r) {
+  const auto digest = runtime::query_value(r.query, "digest");
+  if (!digest) {
+    co_return fail(errc::digest_invalid, "no digest given");
+  }
+  auto loan = co_await borrow(r);
+  if (!loan) {
+    co_return tl::unexpected(loan.error());
+  }
+  auto done = co_await receive(r.x, (*loan)->writer());
+  if (!done && done.error().code == errc::range_invalid) {
+    const auto offset = (*loan)->writer().offset();
+    loan->reset();
+    co_await r.x.respond(upload_response(416, r.shown, r.last, offset));
+    co_return result<void>{};
+  }
+  if (done) {
+    done = co_await complete(r, *loan, *digest);
+  }
+  co_return done;
+}
+
+awaitable<result<void>> registry_core::get_upload(registry_request& r) {
+  std::function<void(actors::uploads::answer<std::uint64_t>)> start = [&](auto done) {
+    parts_.uploads.offset(r.last, r.repository, std::move(done));
+  };
+  const auto offset = co_await completion<result<std::uint64_t>>(std::move(start));
+  if (!offset) {
+    co_return tl::unexpected(offset.error());
+  }
+  co_await r.x.respond(upload_response(204, r.shown, r.last, *offset));
+  co_return result<void>{};
+}
+
+awaitable<result<void>> registry_core::delete_upload(registry_request& r) {
+  std::function<void(actors::uploads::answer<void>)> start = [&](auto done) {
+    parts_.uploads.cancel(r.last, r.repository, std::move(done));
+  };
+  auto done = co_await completion<result<void>>(std::move(start));
+  if (done) {
+    co_await r.x.respond(registry_response(204));
+  }
+  co_return done;
+}
+
+}  // namespace slipway::gateways
