@@ -42,7 +42,11 @@ struct entity_state {
   void start(task t);
   void finish(std::uint64_t number, outcome o);
   void tick();
-  void answer(const task& t, outcome o) { self->send(t.sender, t.correlation, std::move(o)); }
+  void answer(const task& t, outcome o) {
+    if (t.sender) {  // presence comes from nobody who waits
+      self->send(t.sender, t.correlation, std::move(o));
+    }
+  }
   void end_with_unknown_outcome();
 };
 

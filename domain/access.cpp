@@ -271,6 +271,26 @@ result<void> access::may_change_fields(
   return {};
 }
 
+bool access::may_make_key(entity_ref owner) const {
+  if (by_.kind == requester_kind::platform) {
+    return true;
+  }
+  if (owner.kind == entity_kind::user) {
+    return by_.kind == requester_kind::user && by_.id == owner.id && !by_.by_key;
+  }
+  const auto& def = *model_.find(
+    owner.kind == entity_kind::device ? n().device.resource : n().application.resource);
+  const auto r = rows_.get(def.number, owner.id);
+  if (!r) {
+    return false;
+  }
+  if (by_.kind == requester_kind::fleet) {
+    return owner.kind == entity_kind::device
+           && as_int(field(*r, n().device.belongs_to__application)) == by_.id;
+  }
+  return by_.kind == requester_kind::user && right_on(def, *r) == right::change;
+}
+
 std::optional<std::vector<std::int64_t>> access::candidates(const resource_def& resource) const {
   const bool limited = by_.kind == requester_kind::user && !by_.administrator;
   if (!limited) {

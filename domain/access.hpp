@@ -2,6 +2,7 @@
 
 #include "domain/row_source.hpp"
 #include "domain/schema.hpp"
+#include "messages/entity.hpp"
 #include "messages/error.hpp"
 #include "messages/requester.hpp"
 
@@ -36,6 +37,9 @@ public:
   [[nodiscard]] messages::result<void> may_change_fields(
     const resource_def& resource,
     std::span<const messages::field_value> values) const;
+  /// May an API key be made for this user, fleet or device? A user's own keys only by a login session; a device's also by a provisioning
+  /// key of its fleet, so that a device whose key was lost can take up its identity again.
+  [[nodiscard]] bool may_make_key(messages::entity_ref owner) const;
   /// Ids of `resource` that could be visible, when there are few to name; all others certainly are not.
   [[nodiscard]] std::optional<std::vector<std::int64_t>> candidates(
     const resource_def& resource) const;

@@ -320,6 +320,7 @@ decision decide(draft& d, const rule_context& c, const messages::register_device
     return id;
   }
   messages::add_key key;
+  key.by = create.by;
   key.of_actor = as_int(field(*d.get(t.resource, *id), t.actor));
   key.key_hash = cmd.api_key;
   if (auto added = decide(d, c, key); !added) {

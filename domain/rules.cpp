@@ -282,6 +282,9 @@ decision decide(draft& d, const rule_context& c, const messages::add_key& cmd) {
   if (!owner || *owner != c.entity) {
     return fail(errc::not_found, "no such actor");
   }
+  if (!access(d.model(), cmd.by, d).may_make_key(*owner)) {
+    return fail(errc::unauthorized, "not permitted to make this key");
+  }
   if (cmd.name.size() > 50 || cmd.description.size() > 150) {
     return hooks::broken(
       "an API key's name has at most 50 characters, its description at most 150.");

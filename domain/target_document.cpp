@@ -1,0 +1,241 @@
+#include "domain/target_document.hpp"
+
+#include "domain/numbers.hpp"
+#include "messages/json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace slipway::domain {
+namespace {
+
+using messages::as_bool;
+using messages::as_int;
+using messages::as_text;
+using messages::field;
+using messages::is_null;
+using messages::row;
+using messages::value;
+using nlohmann::json;
+
+const numbers::table& n() {
+  return numbers::get();
+}
+
+/// Adds name -> value of all variables (or labels) of a parent; what is there already is overwritten.
+void add_keyed(json& into, const row_source& rows, const numbers::keyed& k, std::int64_t parent) {
+  const std::array<value, 1> key{parent};
+  for (const auto id : rows.all(k.resource, k.parent, key)) {
+    if (const auto r = rows.get(k.resource, id)) {
+      into[as_text(field(*r, k.key))] = as_text(field(*r, k.value));
+    }
+  }
+}
+
+json parse_or_empty(const value& v) {
+  const auto text = as_text(v);
+  if (text.empty()) {
+    return json::object();
+  }
+  auto j = messages::parse_json(text);
+  return j && j->is_object() ? std::move(*j) : json::object();
+}
+
+// The compose service as the device needs it: how it was built is none of its business.
+json composition_of(const json& composition, const std::string& service) {
+  const auto services = composition.find("services");
+  if (services == composition.end() || !services->is_object() || !services->contains(service)) {
+    return nullptr;
+  }
+  auto c = (*services)[service];
+  if (c.is_object()) {
+    c.erase("build");
+  }
+  return c;
+}
+
+std::string image_reference(const row& image) {
+  const auto& i = n().image;
+  auto reference = as_text(field(image, i.is_stored_at__image_location));
+  const auto hash = as_text(field(image, i.content_hash));
+  reference += hash.empty() ? "" : "@" + hash;
+  std::transform(reference.begin(), reference.end(), reference.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return reference;
+}
+
+struct target_builder {
+  const row_source& rows;
+  const row& application;
+  std::int64_t device = 0;  ///< 0 = none: what a new device would be told
+
+  [[nodiscard]] json environment(std::int64_t link, std::int64_t service) const;
+  [[nodiscard]] json labels(std::int64_t link, std::int64_t service) const;
+  [[nodiscard]] json service(const row& link, const json& composition) const;
+  [[nodiscard]] json release(const row& r) const;
+  [[nodiscard]] json app(std::int64_t release) const;
+  [[nodiscard]] json config() const;
+};
+
+// Later wins: image, fleet, fleet service, device, device service.
+json target_builder::environment(std::int64_t link, std::int64_t service) const {
+  auto env = json::object();
+  add_keyed(env, rows, n().image_environment_variable, link);
+  add_keyed(env, rows, n().application_environment_variable, messages::id_of(application));
+  add_keyed(env, rows, n().service_environment_variable, service);
+  if (device != 0) {
+    add_keyed(env, rows, n().device_environment_variable, device);
+    const std::array<value, 2> pair{device, service};
+    if (const auto install = rows.first(n().service_install.resource, first_composite, pair)) {
+      add_keyed(env, rows, n().device_service_environment_variable, *install);
+    }
+  }
+  return env;
+}
+
+json target_builder::labels(std::int64_t link, std::int64_t service) const {
+  auto labels = json::object();
+  add_keyed(labels, rows, n().image_label, link);
+  add_keyed(labels, rows, n().service_label, service);
+  return labels;
+}
+
+json target_builder::service(const row& link, const json& composition) const {
+  const auto image = rows.get(n().image.resource, as_int(field(link, n().release_image.image)));
+  if (!image) {
+    return nullptr;
+  }
+  const auto service_id = as_int(field(*image, n().image.is_a_build_of__service));
+  const auto s = rows.get(n().service.resource, service_id);
+  if (!s) {
+    return nullptr;
+  }
+  const auto name = as_text(field(*s, n().service.service_name));
+  json out{
+    {"name", name},
+    {"id", service_id},
+    {"image_id", messages::id_of(*image)},
+    {"image", image_reference(*image)},
+    {"environment", environment(messages::id_of(link), service_id)},
+    {"labels", labels(messages::id_of(link), service_id)}};
+  if (!is_null(field(*image, n().image.contract))) {
+    out["contract"] = parse_or_empty(field(*image, n().image.contract));
+  }
+  if (auto c = composition_of(composition, name); !c.is_null()) {
+    out["composition"] = std::move(c);
+  }
+  return out;
+}
+
+json target_builder::release(const row& r) const {
+  const auto composition = parse_or_empty(field(r, n().release.composition));
+  auto services = json::object();
+  const std::array<value, 1> key{messages::id_of(r)};
+  for (const auto id :
+       rows.all(n().release_image.resource, n().release_image.is_part_of__release, key)) {
+    const auto link = rows.get(n().release_image.resource, id);
+    auto one = link ? service(*link, composition) : json(nullptr);
+    if (one.is_null()) {
+      continue;
+    }
+    auto name = one["name"].get<std::string>();
+    one.erase("name");
+    services[std::move(name)] = std::move(one);
+  }
+  json out{{"id", messages::id_of(r)}};
+  if (!services.empty()) {
+    out["services"] = std::move(services);
+  }
+  for (const auto* part : {"networks", "volumes"}) {
+    if (const auto it = composition.find(part); it != composition.end() && !it->is_null()) {
+      out[part] = *it;
+    }
+  }
+  return out;
+}
+
+json target_builder::app(std::int64_t release_id) const {
+  const auto& a = n().application;
+  json out{
+    {"id", messages::id_of(application)},
+    {"name", as_text(field(application, a.app_name))},
+    {"is_host", as_bool(field(application, a.is_host))},
+    {"class", as_text(field(application, a.is_of__class))}};
+  if (const auto r = rows.get(n().release.resource, release_id)) {
+    out["releases"] = {{as_text(field(*r, n().release.commit)), release(*r)}};
+  }
+  return out;
+}
+
+json target_builder::config() const {
+  auto config = json::object();
+  add_keyed(config, rows, n().application_config_variable, messages::id_of(application));
+  if (device != 0) {
+    add_keyed(config, rows, n().device_config_variable, device);
+  }
+  constexpr const char* interval_name = "RESIN_SUPERVISOR_POLL_INTERVAL";
+  std::int64_t interval = 0;
+  if (const auto it = config.find(interval_name); it != config.end()) {
+    const auto text = it->get<std::string>();
+    std::from_chars(text.data(), text.data() + text.size(), interval);
+  }
+  config[interval_name] = std::to_string(std::max(interval, poll_interval_ms_default));
+  return config;
+}
+
+}  // namespace
+
+messages::result<std::string> device_target(const row_source& rows, std::int64_t device_id) {
+  const auto device = rows.get(n().device.resource, device_id);
+  const auto application = device ? rows.get(
+                             n().application.resource,
+                             as_int(field(*device, n().device.belongs_to__application)))
+                                  : std::nullopt;
+  if (!application) {
+    return messages::fail(messages::errc::not_found, "no such device");
+  }
+  const auto& pin = field(*device, n().device.is_pinned_on__release);
+  const auto release =
+    is_null(pin) ? field(*application, n().application.should_be_running__release) : pin;
+  const target_builder b{rows, *application, device_id};
+  const json out{
+    {as_text(field(*device, n().device.uuid)),
+     {{"name", as_text(field(*device, n().device.device_name))},
+      {"config", b.config()},
+      {"apps", {{as_text(field(*application, n().application.uuid)), b.app(as_int(release))}}}}}};
+  return messages::dump_json(out);
+}
+
+messages::result<std::string>
+fleet_target(const row_source& rows, std::int64_t application_id, const std::string& commit) {
+  const auto application = rows.get(n().application.resource, application_id);
+  if (!application) {
+    return messages::fail(messages::errc::not_found, "no such fleet");
+  }
+  auto release = as_int(field(*application, n().application.should_be_running__release));
+  if (!commit.empty()) {
+    release = 0;
+    const std::array<value, 2> key{application_id, commit};
+    for (const auto id : rows.all(n().release.resource, first_composite, key)) {
+      const auto r = rows.get(n().release.resource, id);
+      if (r && as_text(field(*r, n().release.status)) == "success") {
+        release = id;
+      }
+    }
+    if (release == 0) {
+      return messages::fail(messages::errc::not_found, "no such release");
+    }
+  }
+  const target_builder b{rows, *application, 0};
+  const auto uuid = as_text(field(*application, n().application.uuid));
+  const json out{
+    {uuid,
+     {{"name", as_text(field(*application, n().application.app_name))},
+      {"config", b.config()},
+      {"apps", {{uuid, b.app(release)}}}}}};
+  return messages::dump_json(out);
+}
+
+}  // namespace slipway::domain

@@ -1,0 +1,342 @@
+#include "gateways/api/resources.hpp"
+
+#include "domain/access.hpp"
+#include "domain/numbers.hpp"
+#include "domain/rules.hpp"
+#include "gateways/api/odata/body.hpp"
+#include "gateways/api/odata/executor.hpp"
+#include "gateways/api/odata/parser.hpp"
+#include "messages/json.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/crypto.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace slipway::gateways::api {
+
+namespace asio = boost::asio;
+using messages::entity_kind;
+using messages::entity_ref;
+using messages::errc;
+using messages::fail;
+using messages::field_value;
+using messages::requester;
+using messages::result;
+using nlohmann::json;
+using runtime::awaitable;
+using runtime::exchange;
+using runtime::response;
+
+namespace {
+
+/// A read may take this long; then it is answered 400 and the snapshot is let go.
+constexpr std::int64_t query_ms_max = 10'000;
+/// Writes of one PATCH or DELETE that are on their way at once.
+constexpr std::size_t writes_in_flight_max = 256;
+constexpr std::size_t password_bytes_min = 8;
+
+/// `Idempotency-Key`: the same key again is answered, not repeated. Any text; its hash is the command's id.
+messages::command_id command_of(const exchange& x) {
+  messages::command_id id{};
+  const auto key = x.header("idempotency-key");
+  if (!key.empty()) {
+    const auto hash = runtime::sha256_hex(key);
+    std::copy_n(hash.begin(), id.size(), id.begin());
+  }
+  return id;
+}
+
+}  // namespace
+
+struct resources::call {
+  exchange& x;
+  requester by;
+  odata::request_line line;
+  odata::dialect version = odata::dialect::v7;
+
+  [[nodiscard]] const domain::resource_def& resource() const { return line.resource(); }
+};
+
+namespace {
+
+/// Calls `use` with what the OData engine needs to know of the requester's rights over `view`.
+template <class Use>
+auto with_access(const services& s, const requester& by, const storage::read_view& view, Use use) {
+  const domain::access rights(*s.model, by, view);
+  const auto deadline = runtime::steady_ms() + query_ms_max;
+  const odata::access a{
+    by,
+    [&](const domain::resource_def& r, const messages::row& row) { return rights.may_see(r, row); },
+    [&](const domain::resource_def& r) { return rights.candidates(r); },
+    1'000'000,
+    64U << 20U,
+    [deadline] { return runtime::steady_ms() > deadline; }};
+  return use(a);
+}
+
+/// Which entity a new row belongs to: itself for a root, else that of the row it hangs on.
+result<entity_ref> entity_for_new(
+  const services& s,
+  const domain::resource_def& resource,
+  const std::vector<field_value>& values) {
+  if (resource.root == entity_kind::none) {
+    return fail(errc::unauthorized, "this resource cannot be created here");
+  }
+  if (resource.root == entity_kind::catalog) {
+    return entity_ref{entity_kind::catalog, messages::partition_count};
+  }
+  if (resource.root_path.empty()) {
+    return new_entity(s, resource.root);
+  }
+  const auto& parent = resource.fields[resource.field(resource.root_path.front())];
+  for (const auto& v : values) {
+    if (v.field != parent.number) {
+      continue;
+    }
+    const auto& target = s.model->at(parent.references);
+    const auto view = s.store.rows->view();
+    const auto row = view->get(target.number, messages::as_int(v.value));
+    const auto entity = row ? domain::entity_of(*s.model, target, *row, *view) : std::nullopt;
+    return entity ? result<entity_ref>(*entity)
+                  : fail(
+                    errc::rule_violated,
+                    "\"" + parent.name + "\" refers to a " + parent.references
+                      + " that does not exist.");
+  }
+  return fail(errc::rule_violated, "\"" + parent.name + "\" is required.");
+}
+
+/// A user's password arrives in clear and is stored as its Argon2id hash, which takes 0.1 s on the slow pool.
+awaitable<result<void>> add_password(
+  const services& s,
+  const requester& by,
+  const json& body,
+  std::vector<field_value>& values) {
+  const auto it = body.find("password");
+  if (it == body.end()) {
+    co_return result<void>{};
+  }
+  // Before 64 MiB and 0.1 s are spent on it: only administrators set passwords here.
+  if (!by.administrator) {
+    co_return fail(errc::unauthorized, "not permitted");
+  }
+  const auto password = it->is_string() ? it->get<std::string>() : "";
+  if (password.size() < password_bytes_min || password.size() > 1024) {
+    co_return fail(errc::rule_violated, "a password has 8 to 1024 characters.");
+  }
+  auto hash = co_await asio::co_spawn(
+    s.slow->get_executor(),
+    [&]() -> awaitable<std::string> { co_return runtime::hash_password(password); },
+    asio::use_awaitable);
+  values.push_back({domain::numbers::get().user.password, std::move(hash)});
+  co_return result<void>{};
+}
+
+awaitable<result<std::vector<field_value>>> read_values(
+  const services& s,
+  exchange& x,
+  const odata::request_line& line,
+  const requester& by,
+  bool creating) {
+  const auto body = co_await x.read_body(json_body_bytes_max);
+  if (!body) {
+    co_return tl::unexpected(body.error());
+  }
+  const auto j = messages::parse_json(body->empty() ? "{}" : *body);
+  if (!j) {
+    co_return tl::unexpected(j.error());
+  }
+  const bool is_user = line.resource().number == domain::numbers::get().user.resource;
+  auto values = odata::parse_body(line.resource(), *j);
+  if (!values && is_user && j->is_object() && j->contains("password") && !creating) {
+    values = std::vector<field_value>{};  // the password alone
+  }
+  if (values && is_user) {
+    if (auto ok = co_await add_password(s, by, *j, *values); !ok) {
+      co_return tl::unexpected(ok.error());
+    }
+  }
+  co_return values;
+}
+
+}  // namespace
+
+awaitable<void> resources::handle(exchange& x, std::string_view version, std::string_view path) {
+  auto by = requester_of(*s_, x);
+  if (!by) {
+    co_return co_await x.respond(error_response(by.error()));
+  }
+  auto line = odata::parse_target(*s_->model, version, path, x.head().query);
+  if (!line) {
+    co_return co_await x.respond(error_response(line.error()));
+  }
+  call c{
+    x,
+    std::move(*by),
+    std::move(*line),
+    version == "v6" ? odata::dialect::v6 : odata::dialect::v7};
+  const auto method = x.head().method;
+  if (method == "GET" || method == "HEAD") {
+    co_await get(c);
+  } else if (method == "POST") {
+    co_await create(c);
+  } else if (method == "PATCH") {
+    co_await change(c);
+  } else if (method == "DELETE") {
+    co_await remove(c);
+  } else {
+    co_await x.respond(response::json(405, "\"method not allowed\""));
+  }
+}
+
+awaitable<void> resources::get(call& c) {
+  auto body = [&] {
+    const auto view = s_->store.rows->view();
+    return with_access(*s_, c.by, *view, [&](const odata::access& a) {
+      return odata::read(c.line, *view, a);
+    });
+  }();
+  if (!body) {
+    co_return co_await c.x.respond(error_response(body.error()));
+  }
+  co_await c.x.respond(response::json(200, std::move(*body)));
+}
+
+awaitable<void> resources::create(call& c) {
+  auto values = co_await read_values(*s_, c.x, c.line, c.by, true);
+  if (!values) {
+    co_return co_await c.x.respond(error_response(values.error()));
+  }
+  const auto entity = entity_for_new(*s_, c.resource(), *values);
+  if (!entity) {
+    co_return co_await c.x.respond(error_response(entity.error()));
+  }
+  messages::create_row cmd;
+  cmd.by = c.by;
+  cmd.resource = c.resource().number;
+  cmd.values = std::move(*values);
+  cmd.command = command_of(c.x);
+  const auto done = co_await s_->ask->ask(c.x.executor(), *entity, std::move(cmd));
+  if (!done) {
+    co_return co_await c.x.respond(error_response(done.error()));
+  }
+  response r;
+  r.status = 201;
+  r.content_type = "application/json";
+  r.headers.emplace_back(
+    "Location",
+    "/" + c.resource().name + "(" + std::to_string(done->answer) + ")");
+  r.body = "{\"id\":" + std::to_string(done->answer) + "}";
+  if (c.x.head().query.find("returnResource=false") == std::string_view::npos) {
+    const auto view = s_->store.rows->view();
+    if (const auto row = view->get(c.resource().number, done->answer)) {
+      r.body = odata::row_json(c.resource(), *row, c.version, *view);
+    }
+  }
+  co_await c.x.respond(std::move(r));
+}
+
+awaitable<void> resources::change(call& c) {
+  const auto values = co_await read_values(*s_, c.x, c.line, c.by, false);
+  if (!values) {
+    co_return co_await c.x.respond(error_response(values.error()));
+  }
+  std::vector<std::pair<entity_ref, std::int64_t>> rows;
+  {
+    const auto view = s_->store.rows->view();
+    const auto ids = with_access(*s_, c.by, *view, [&](const odata::access& a) {
+      return odata::select_ids(c.line, *view, a);
+    });
+    if (!ids) {
+      co_return co_await c.x.respond(error_response(ids.error()));
+    }
+    for (const auto id : *ids) {
+      const auto row = view->get(c.resource().number, id);
+      if (
+        const auto e =
+          row ? domain::entity_of(*s_->model, c.resource(), *row, *view) : std::nullopt) {
+        rows.emplace_back(*e, id);
+      }
+    }
+  }
+  messages::change_row cmd;
+  cmd.by = c.by;
+  cmd.resource = c.resource().number;
+  cmd.values = *values;
+  for (std::size_t from = 0; from < rows.size(); from += writes_in_flight_max) {
+    std::vector<asker::pending> sent;
+    for (auto i = from; i < std::min(rows.size(), from + writes_in_flight_max); ++i) {
+      cmd.id = rows[i].second;
+      sent.push_back(s_->ask->send(c.x.executor(), rows[i].first, cmd));
+    }
+    for (auto& p : sent) {
+      // A row that went away meanwhile is one row less to change.
+      const auto done = co_await p.answer();
+      if (!done && done.error().code != errc::not_found) {
+        co_return co_await c.x.respond(error_response(done.error()));
+      }
+    }
+  }
+  co_await c.x.respond(empty_response(200));
+}
+
+awaitable<result<void>> resources::remove_row(call& c, std::uint16_t resource, std::int64_t id) {
+  std::optional<entity_ref> entity;
+  std::vector<std::pair<std::uint16_t, std::int64_t>> first;
+  {
+    const auto view = s_->store.rows->view();
+    const auto row = view->get(resource, id);
+    if (!row) {
+      co_return result<void>{};
+    }
+    const auto& def = *s_->model->find(resource);
+    entity = domain::entity_of(*s_->model, def, *row, *view);
+    // What hangs on it elsewhere goes only if the thing itself may go.
+    if (const auto ok =
+          domain::access(*s_->model, c.by, *view).may(domain::verb::remove, def, *row);
+        !ok) {
+      co_return tl::unexpected(ok.error());
+    }
+    first = domain::removed_first(*view, resource, id);
+  }
+  for (const auto& [other, other_id] : first) {
+    if (auto ok = co_await remove_row(c, other, other_id); !ok) {
+      co_return ok;
+    }
+  }
+  if (!entity) {
+    co_return fail(errc::unauthorized, "not permitted");
+  }
+  messages::remove_row cmd;
+  cmd.by = c.by;
+  cmd.resource = resource;
+  cmd.id = id;
+  const auto done = co_await s_->ask->ask(c.x.executor(), *entity, std::move(cmd));
+  if (!done && done.error().code != errc::not_found) {
+    co_return tl::unexpected(done.error());
+  }
+  co_return result<void>{};
+}
+
+awaitable<void> resources::remove(call& c) {
+  const auto ids = [&] {
+    const auto view = s_->store.rows->view();
+    return with_access(*s_, c.by, *view, [&](const odata::access& a) {
+      return odata::select_ids(c.line, *view, a);
+    });
+  }();
+  if (!ids) {
+    co_return co_await c.x.respond(error_response(ids.error()));
+  }
+  for (const auto id : *ids) {
+    if (auto ok = co_await remove_row(c, c.resource().number, id); !ok) {
+      co_return co_await c.x.respond(error_response(ok.error()));
+    }
+  }
+  co_await c.x.respond(empty_response(200));
+}
+
+}  // namespace slipway::gateways::api

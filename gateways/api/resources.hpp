@@ -1,0 +1,31 @@
+#pragma once
+
+#include "gateways/services.hpp"
+
+#include <memory>
+#include <string_view>
+
+namespace slipway::gateways::api {
+
+/// The resource model over OData: /v6 and /v7 (balena-api.md 4). Everything about a resource comes from the schema; there is no
+/// handler per resource.
+class resources {
+public:
+  explicit resources(std::shared_ptr<const services> s) : s_(std::move(s)) {}
+
+  /// `version` is `v6` or `v7`; `path` follows it, percent-encoded, without the slash.
+  runtime::awaitable<void>
+  handle(runtime::exchange& x, std::string_view version, std::string_view path);
+
+private:
+  struct call;
+  runtime::awaitable<void> get(call& c);
+  runtime::awaitable<void> create(call& c);
+  runtime::awaitable<void> change(call& c);
+  runtime::awaitable<void> remove(call& c);
+  runtime::awaitable<messages::result<void>>
+  remove_row(call& c, std::uint16_t resource, std::int64_t id);
+  std::shared_ptr<const services> s_;
+};
+
+}  // namespace slipway::gateways::api

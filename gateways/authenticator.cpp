@@ -1,0 +1,179 @@
+#include "gateways/authenticator.hpp"
+
+#include "domain/access.hpp"
+#include "domain/numbers.hpp"
+#include "gateways/session_token.hpp"
+#include "runtime/crypto.hpp"
+#include "runtime/http_text.hpp"
+
+#include <algorithm>
+
+namespace slipway::gateways {
+
+using domain::numbers::get;
+using messages::as_int;
+using messages::as_text;
+using messages::entity_kind;
+using messages::errc;
+using messages::fail;
+using messages::field;
+using messages::requester;
+using messages::requester_kind;
+using messages::result;
+using messages::value;
+
+std::vector<std::int64_t> organizations_of(const domain::row_source& rows, std::int64_t user) {
+  const auto& m = get().organization_membership;
+  const std::array<value, 1> key{user};
+  std::vector<std::int64_t> found;
+  for (const auto id : rows.all(m.resource, m.user, key)) {
+    if (const auto r = rows.get(m.resource, id)) {
+      found.push_back(as_int(field(*r, m.is_member_of__organization)));
+    }
+  }
+  return found;
+}
+
+authenticator::authenticator(
+  std::shared_ptr<storage::read_model> rows,
+  std::shared_ptr<runtime::change_clock> changes,
+  std::string session_key,
+  std::function<std::int64_t()> now)
+  : rows_(std::move(rows)),
+    changes_(std::move(changes)),
+    session_key_(std::move(session_key)),
+    now_(std::move(now)) {}
+
+std::string authenticator::secret_of(std::string_view authorization, std::string_view query) {
+  const auto space = authorization.find(' ');
+  if (space != std::string_view::npos) {
+    const auto scheme = authorization.substr(0, space);
+    const auto rest = authorization.substr(space + 1);
+    if (runtime::iequals(scheme, "bearer")) {
+      return std::string(rest);
+    }
+    if (runtime::iequals(scheme, "basic")) {
+      const auto pair = runtime::base64_decode(rest);
+      const auto colon = pair.find(':');
+      return colon == std::string::npos ? "" : pair.substr(colon + 1);
+    }
+  }
+  if (query.find("apikey=") != std::string_view::npos) {
+    if (const auto pairs = runtime::parse_query(query)) {
+      return std::string(runtime::query_value(*pairs, "apikey").value_or(""));
+    }
+  }
+  return "";
+}
+
+bool authenticator::still_valid(const known& k) const {
+  return changes_->read(k.owner) == k.owner_change
+         && changes_->read(everybody) == k.everybody_change
+         && (k.expires == 0 || k.expires > now_());
+}
+
+result<requester> authenticator::identify(std::string_view secret) const {
+  if (secret.empty()) {
+    return requester{};
+  }
+  // The cache holds digests: a memory dump of it gives no credential away.
+  auto name = runtime::sha256_hex(secret);
+  auto& s = shards_[static_cast<unsigned char>(name[0]) % shards_.size()];
+  {
+    const std::lock_guard lock(s.mutex);
+    const auto it = s.entries.find(name);
+    if (it != s.entries.end()) {
+      if (still_valid(it->second)) {
+        return it->second.by;
+      }
+      s.entries.erase(it);
+    }
+  }
+  auto found = look_up(secret);
+  if (!found) {
+    return tl::unexpected(found.error());
+  }
+  const std::lock_guard lock(s.mutex);
+  if (s.entries.size() >= remembered_max) {
+    s.entries.clear();
+  }
+  auto by = found->by;
+  s.entries.insert_or_assign(std::move(name), std::move(*found));
+  return by;
+}
+
+result<authenticator::known> authenticator::look_up(std::string_view secret) const {
+  if (secret.size() > 8192) {
+    return fail(errc::unauthorized, "not a valid credential");
+  }
+  const bool session = std::count(secret.begin(), secret.end(), '.') == 2;
+  return session ? look_up_session(secret) : look_up_key(secret);
+}
+
+result<authenticator::known> authenticator::look_up_session(std::string_view token) const {
+  const auto claims = verify_session(session_key_, token, now_() / 1000);
+  if (!claims) {
+    return tl::unexpected(claims.error());
+  }
+  known k;
+  k.owner = {entity_kind::user, claims->user};
+  // Read the clocks before the rows: a change in between makes the entry stale, never wrong.
+  k.owner_change = changes_->read(k.owner);
+  k.everybody_change = changes_->read(everybody);
+  k.expires = claims->expires * 1000;
+  const auto view = rows_->view();
+  const auto& u = get().user;
+  const auto user = view->get(u.resource, claims->user);
+  if (!user || !runtime::equal_secret(as_text(field(*user, u.jwt_secret)), claims->secret)) {
+    return fail(errc::unauthorized, "the session is over");
+  }
+  k.by.kind = requester_kind::user;
+  k.by.id = claims->user;
+  k.by.actor = as_int(field(*user, u.actor));
+  k.by.administrator = messages::as_bool(field(*user, u.is_administrator));
+  k.by.organizations = organizations_of(*view, claims->user);
+  return k;
+}
+
+result<authenticator::known> authenticator::look_up_key(std::string_view key) const {
+  known k;
+  k.everybody_change = changes_->read(everybody);
+  const auto unknown = fail(errc::unauthorized, "not a valid credential");
+  const auto& n = get();
+  std::optional<messages::row> row;
+  {
+    const auto view = rows_->view();
+    const std::array<value, 1> hash{runtime::sha256_hex(key)};
+    const auto id = view->first(n.api_key.resource, n.api_key.key, hash);
+    row = id ? view->get(n.api_key.resource, *id) : std::nullopt;
+    const auto owner =
+      row ? domain::entity_of_actor(as_int(field(*row, n.api_key.is_of__actor)), *view)
+          : std::nullopt;
+    if (!owner) {
+      return unknown;
+    }
+    k.owner = *owner;
+  }
+  // The owner is known now, so its clock can be read; the rows are read again behind it.
+  k.owner_change = changes_->read(k.owner);
+  const auto view = rows_->view();
+  row = view->get(n.api_key.resource, messages::id_of(*row));
+  k.expires = row ? as_int(field(*row, n.api_key.expiry_date)) : 1;
+  if (!row || (k.expires != 0 && k.expires <= now_())) {
+    return unknown;
+  }
+  k.by.by_key = true;
+  k.by.id = k.owner.id;
+  k.by.actor = as_int(field(*row, n.api_key.is_of__actor));
+  k.by.kind = k.owner.kind == entity_kind::device  ? requester_kind::device
+              : k.owner.kind == entity_kind::fleet ? requester_kind::fleet
+                                                   : requester_kind::user;
+  if (k.by.kind == requester_kind::user) {
+    const auto user = view->get(n.user.resource, k.by.id);
+    k.by.administrator = user && messages::as_bool(field(*user, n.user.is_administrator));
+    k.by.organizations = organizations_of(*view, k.by.id);
+  }
+  return k;
+}
+
+}  // namespace slipway::gateways

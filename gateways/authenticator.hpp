@@ -1,0 +1,74 @@
+#pragma once
+
+#include "domain/row_source.hpp"
+#include "messages/error.hpp"
+#include "messages/requester.hpp"
+#include "runtime/change_clock.hpp"
+#include "storage/store.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace slipway::gateways {
+
+/// Who a credential stands for. API keys and session tokens, each looked up in the read model once and remembered until a commit
+/// touches the keys or memberships it was derived from: a revoked one is refused at once.
+class authenticator {
+public:
+  authenticator(
+    std::shared_ptr<storage::read_model> rows,
+    std::shared_ptr<runtime::change_clock> changes,
+    std::string session_key,
+    std::function<std::int64_t()> now);
+
+  /// An API key or a session token; "" = guest. Errors: unauthorized.
+  [[nodiscard]] messages::result<messages::requester> identify(std::string_view secret) const;
+
+  /// The secret of `Authorization: Bearer x`, of `Authorization: Basic` (its password), or of `apikey=x` in a query; "" = none.
+  [[nodiscard]] static std::string secret_of(
+    std::string_view authorization,
+    std::string_view query);
+
+  [[nodiscard]] const std::string& session_key() const { return session_key_; }
+
+  /// Commits that change who may do what for several entities at once advance this one.
+  static constexpr messages::entity_ref everybody{messages::entity_kind::none, 0};
+
+private:
+  struct known {
+    messages::requester by;
+    messages::entity_ref owner;
+    std::uint64_t owner_change = 0;
+    std::uint64_t everybody_change = 0;
+    std::int64_t expires = 0;  ///< ms, 0 = never
+  };
+  static constexpr std::size_t remembered_max = 65'536;  ///< per shard; a full one is emptied
+  struct shard {
+    std::mutex mutex;
+    std::unordered_map<std::string, known> entries;
+  };
+
+  [[nodiscard]] messages::result<known> look_up(std::string_view secret) const;
+  [[nodiscard]] messages::result<known> look_up_session(std::string_view token) const;
+  [[nodiscard]] messages::result<known> look_up_key(std::string_view key) const;
+  [[nodiscard]] bool still_valid(const known& k) const;
+
+  std::shared_ptr<storage::read_model> rows_;
+  std::shared_ptr<runtime::change_clock> changes_;
+  std::string session_key_;
+  std::function<std::int64_t()> now_;
+  mutable std::array<shard, 16> shards_;
+};
+
+/// The organizations a user is a member of.
+[[nodiscard]] std::vector<std::int64_t> organizations_of(
+  const domain::row_source& rows,
+  std::int64_t user);
+
+}  // namespace slipway::gateways

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "gateways/device/target_cache.hpp"
+#include "gateways/services.hpp"
+
+#include <memory>
+#include <string>
+
+namespace slipway::gateways::device {
+
+/// What devices ask (balena-api.md 8). Each answers the exchange.
+class device_gateway {
+public:
+  explicit device_gateway(std::shared_ptr<const services> s) : s_(std::move(s)), targets_(s_) {}
+
+  /// POST /device/register
+  runtime::awaitable<void> enroll(runtime::exchange& x);
+  /// GET /device/v3/:uuid/state
+  runtime::awaitable<void> get_state(runtime::exchange& x, std::string uuid);
+  /// GET /device/v3/fleet/:uuid/state
+  runtime::awaitable<void> get_fleet_state(runtime::exchange& x, std::string uuid);
+  /// PATCH /device/v3/state
+  runtime::awaitable<void> report_state(runtime::exchange& x);
+  /// GET and POST /download-config
+  runtime::awaitable<void> download_config(runtime::exchange& x);
+
+private:
+  std::shared_ptr<const services> s_;
+  target_cache targets_;
+};
+
+}  // namespace slipway::gateways::device

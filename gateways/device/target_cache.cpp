@@ -1,0 +1,81 @@
+#include "gateways/device/target_cache.hpp"
+
+#include "domain/numbers.hpp"
+#include "domain/target_document.hpp"
+#include "runtime/crypto.hpp"
+
+#include <utility>
+
+namespace slipway::gateways::device {
+
+using messages::entity_kind;
+using messages::field;
+using messages::value;
+
+bool target_cache::still_valid(const entry& e) const {
+  const auto& t = *e.value;
+  return s_->target_changes->read({entity_kind::device, t.device}) == e.device_change
+         && s_->target_changes->read({entity_kind::fleet, t.application}) == e.fleet_change;
+}
+
+target_cache::entry target_cache::compose(const std::string& uuid) const {
+  const auto& d = domain::numbers::get().device;
+  const std::array<value, 1> key{uuid};
+  for (;;) {
+    entry e;
+    auto t = std::make_shared<target>();
+    {
+      const auto view = s_->store.rows->view();
+      const auto id = view->first(d.resource, d.uuid, key);
+      const auto row = id ? view->get(d.resource, *id) : std::nullopt;
+      if (!row) {
+        return {};
+      }
+      t->device = *id;
+      t->application = messages::as_int(field(*row, d.belongs_to__application));
+    }
+    // Clocks before rows: a change in between makes the entry stale, never wrong.
+    e.device_change = s_->target_changes->read({entity_kind::device, t->device});
+    e.fleet_change = s_->target_changes->read({entity_kind::fleet, t->application});
+    const auto view = s_->store.rows->view();
+    const auto row = view->get(d.resource, t->device);
+    if (row && messages::as_int(field(*row, d.belongs_to__application)) != t->application) {
+      continue;  // it moved to another fleet just now
+    }
+    auto body = domain::device_target(*view, t->device);
+    if (!body) {
+      return {};
+    }
+    t->body = std::move(*body);
+    t->etag = "\"" + runtime::sha256_hex(t->body).substr(0, 32) + "\"";
+    e.value = std::move(t);
+    return e;
+  }
+}
+
+std::shared_ptr<const target> target_cache::find(const std::string& uuid) {
+  auto& s = shards_[std::hash<std::string>{}(uuid) % shards_.size()];
+  {
+    const std::lock_guard lock(s.mutex);
+    const auto it = s.entries.find(uuid);
+    if (it != s.entries.end()) {
+      if (still_valid(it->second)) {
+        return it->second.value;
+      }
+      s.entries.erase(it);
+    }
+  }
+  auto e = compose(uuid);
+  if (!e.value) {
+    return nullptr;
+  }
+  const std::lock_guard lock(s.mutex);
+  if (s.entries.size() >= entries_max) {
+    s.entries.clear();
+  }
+  auto found = e.value;
+  s.entries.insert_or_assign(uuid, std::move(e));
+  return found;
+}
+
+}  // namespace slipway::gateways::device

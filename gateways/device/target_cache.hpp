@@ -1,0 +1,46 @@
+#pragma once
+
+#include "gateways/services.hpp"
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace slipway::gateways::device {
+
+/// A device's target state, ready to send.
+struct target {
+  std::int64_t device = 0;
+  std::int64_t application = 0;
+  std::string etag;  ///< with quotes
+  std::string body;
+};
+
+/// Target states by device uuid, composed once and kept until a commit of the device or its fleet may have changed them.
+class target_cache {
+public:
+  explicit target_cache(std::shared_ptr<const services> s) : s_(std::move(s)) {}
+  /// Null when there is no such device.
+  [[nodiscard]] std::shared_ptr<const target> find(const std::string& uuid);
+
+private:
+  struct entry {
+    std::shared_ptr<const target> value;
+    std::uint64_t device_change = 0;
+    std::uint64_t fleet_change = 0;
+  };
+  static constexpr std::size_t entries_max = 8192;  ///< per shard; a full one is emptied
+  struct shard {
+    std::mutex mutex;
+    std::unordered_map<std::string, entry> entries;
+  };
+  [[nodiscard]] bool still_valid(const entry& e) const;
+  [[nodiscard]] entry compose(const std::string& uuid) const;
+
+  std::shared_ptr<const services> s_;
+  std::array<shard, 16> shards_;
+};
+
+}  // namespace slipway::gateways::device

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "gateways/services.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace slipway::gateways {
+
+/// Sends each request to its gateway: by path on a plain address, by host name too when there is a domain.
+class router {
+public:
+  struct parts {
+    /// `/v2/...`: the image registry. May be unset in tests.
+    runtime::http_handler registry;
+    /// GET /auth/v1/token
+    runtime::http_handler registry_token;
+    /// GET /metrics: Prometheus text.
+    std::function<std::string()> metrics;
+    /// GET /health: is every part that must run running? Says which is not.
+    std::function<messages::result<void>()> health;
+  };
+
+  router(std::shared_ptr<const services> s, parts p, std::string domain);
+  ~router();
+  runtime::awaitable<void> handle(runtime::exchange& x);
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace slipway::gateways

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "domain/schema.hpp"
+#include "gateways/asker.hpp"
+#include "gateways/authenticator.hpp"
+#include "messages/error.hpp"
+#include "runtime/change_clock.hpp"
+#include "runtime/http_server.hpp"
+#include "storage/store.hpp"
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace slipway::gateways {
+
+/// What all gateways share; outlives them.
+struct services {
+  std::shared_ptr<const domain::schema> model;
+  storage::store store;
+  std::shared_ptr<asker> ask;
+  std::shared_ptr<gateways::authenticator> authenticator;
+  std::shared_ptr<runtime::change_clock> target_changes;
+  std::shared_ptr<boost::asio::thread_pool> slow;  ///< password hashing, which takes 0.1 s
+  std::function<std::int64_t()> now;               ///< ms since 1970
+
+  // Addresses that clients and devices are told.
+  std::string api_url;             ///< `http://127.0.0.1:8080`
+  std::string registry_host;       ///< `127.0.0.1:8080`
+  std::string overlay_endpoint;    ///< `tcp://127.0.0.1:8090`
+  std::string overlay_server_key;  ///< Z85
+  std::string device_urls_base;    ///< `devices.<domain>`
+};
+
+constexpr std::size_t json_body_bytes_max = 4U << 20U;
+
+/// Who sends this request. Errors: unauthorized.
+[[nodiscard]] messages::result<messages::requester> requester_of(
+  const services& s,
+  const runtime::exchange& x);
+
+/// The body of an API error: a JSON string (balena-api.md 4.6).
+[[nodiscard]] runtime::response error_response(const messages::error& e);
+
+[[nodiscard]] runtime::response error_response(messages::errc code, std::string_view detail);
+/// Without a body.
+[[nodiscard]] runtime::response empty_response(int status);
+
+/// `entity` for a new aggregate root, in a random partition.
+[[nodiscard]] messages::entity_ref new_entity(const services& s, messages::entity_kind kind);
+
+}  // namespace slipway::gateways
