@@ -111,8 +111,8 @@ struct edge_counters {
   std::uint64_t frames = 0;
   std::uint64_t handshakes = 0;
   std::uint64_t unknown_key = 0;
-  std::uint64_t refused_key = 0;   ///< known keys in their time of penance
-  std::uint64_t rate_limited = 0;  ///< handshakes put off
+  std::uint64_t refused_key = 0;  ///< known keys in their time of penance
+  std::uint64_t put_off = 0;      ///< handshakes that had to wait: rate, full, or a takeover
   std::uint64_t dropped_foreign_identity = 0;
   std::uint64_t malformed = 0;
   std::uint64_t kicks = 0;
@@ -127,7 +127,7 @@ struct edge_counters {
     handshakes,
     unknown_key,
     refused_key,
-    rate_limited,
+    put_off,
     dropped_foreign_identity,
     malformed,
     kicks,
