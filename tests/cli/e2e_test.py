@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""The `slipway` program as a black box, against a fake API and a fake engine."""
+
+import io
+import json
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import fake_servers  # noqa: E402
+
+SLIPWAY = str(pathlib.Path(os.environ["SLIPWAY_BIN"]) / "slipway")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="slipway-cli-e2e-")
+        self.home = pathlib.Path(self.folder.name)
+        self.api = fake_servers.FakeApi()
+        self.engine = fake_servers.FakeEngine(self.home / "engine.sock")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.home / "config"),
+            "SLIPWAY_SERVER": self.api.url,
+            "DOCKER_HOST": self.engine.endpoint,
+        }
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+
+    def tearDown(self):
+        self.engine.push_release.set()
+        self.api.shutdown()
+        self.api.server_close()
+        self.engine.shutdown()
+        self.engine.server_close()
+        self.folder.cleanup()
+
+    def slipway(self, *arguments, stdin="", code=0):
+        done = subprocess.run(
+            [SLIPWAY, *arguments], input=stdin, capture_output=True, text=True, env=self.environment,
+            timeout=60, cwd=self.home, start_new_session=True,
+        )
+        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def answer(self, *arguments):
+        return json.loads(self.slipway(*arguments, "--json").stdout)
+
+    def login(self):
+        self.slipway("login", "-u", "ann", "--password-file", "-", stdin="secret\n")
+
+    def project(self, files):
+        folder = self.home / "project"
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        return str(folder)
+
+
+class Account(Case):
+    def test_login_saves_a_token_that_only_its_owner_can_read(self):
+        done = self.slipway("login", "-u", "ann", "--password-file", "-", stdin="secret\n")
+        self.assertIn("logged in", done.stdout)
+        file = self.home / "config/slipway/logins.json"
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        self.assertNotIn("token-of-ann", done.stdout + done.stderr)
+        self.assertEqual(self.answer("whoami")["username"], "ann")
+
+    def test_a_wrong_password_is_told_and_ends_with_3(self):
+        done = self.slipway("login", "-u", "ann", "--password-file", "-", stdin="wrong\n", code=3)
+        self.assertIn("wrong user name or password", done.stderr)
+        self.assertFalse((self.home / "config/slipway/logins.json").exists())
+
+    def test_login_without_a_terminal_says_what_to_do(self):
+        done = self.slipway("login", "-u", "ann", code=1)
+        self.assertIn("there is no terminal to ask for the password", done.stderr)
+
+    def test_a_token_can_be_used_instead_of_a_password(self):
+        self.slipway("login", "--token-file", "-", stdin="token-of-ann\n")
+        self.slipway("whoami")
+        self.slipway("login", "--token-file", "-", stdin="nonsense\n", code=3)
+
+    def test_logout_forgets_and_then_commands_end_with_3_and_a_hint(self):
+        self.login()
+        self.slipway("logout")
+        done = self.slipway("whoami", code=3)
+        self.assertIn("hint: log in with `slipway login`", done.stderr)
+
+    def test_a_token_in_the_environment_wins(self):
+        self.environment["SLIPWAY_TOKEN"] = "token-of-ann"
+        self.slipway("whoami")
+
+    def test_an_administrator_creates_users(self):
+        self.login()
+        self.slipway("user", "create", "bob", "--email", "b@c.d", "--password-stdin", stdin="pw\n")
+        self.assertEqual(
+            self.api.log.find("POST /v7/user$")[0][2], {"username": "bob", "email": "b@c.d", "password": "pw"}
+        )
+
+
+class Usage(Case):
+    def test_a_senseless_command_line_ends_with_2(self):
+        for arguments in ([], ["nonsense"], ["fleet"], ["fleet", "create"], ["env", "set", "a", "b"],
+                          ["whoami", "--server", "no-url"]):
+            self.slipway(*arguments, code=2)
+
+    def test_help_and_version_end_with_0(self):
+        self.assertIn("slipway 0.", self.slipway("--version").stdout)
+        for arguments in ([], ["deploy"], ["fleet", "create"], ["login"]):
+            text = self.slipway(*arguments, "--help").stdout
+            self.assertIn("Examples:", text)
+
+    def test_an_unreachable_server_ends_with_5_and_names_it(self):
+        done = self.slipway("whoami", "--server", "http://127.0.0.1:1", code=5)
+        self.assertIn("cannot reach http://127.0.0.1:1", done.stderr)
+
+    def test_completions_are_accepted_by_the_shell(self):
+        script = self.slipway("completion", "bash").stdout
+        ask = script + '\nCOMP_WORDS=(slipway fleet c); COMP_CWORD=2; _slipway; echo "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True)
+        self.assertEqual(done.stdout.strip(), "create", done.stderr)
+        ask = script + '\nCOMP_WORDS=(slipway fleet create --t); COMP_CWORD=3; _slipway; echo "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True)
+        self.assertEqual(done.stdout.strip(), "--type", done.stderr)
+        self.slipway("completion", "zsh")
+        self.slipway("completion", "fish")
+        self.slipway("completion", "tcsh", code=1)
+
+    def test_output_into_a_closed_pipe_does_not_crash(self):
+        self.login()
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([SLIPWAY, "fleet", "list"], stdout=writer, stderr=subprocess.PIPE, env=self.environment)
+        os.close(writer)
+        self.assertGreaterEqual(done.returncode, 0)
+
+
+class Lists(Case):
+    def setUp(self):
+        super().setUp()
+        self.login()
+
+    def test_fleets(self):
+        fleets = self.answer("fleet", "list")
+        self.assertEqual(fleets[0]["slug"], "ann/gate")
+        self.assertEqual((fleets[0]["devices"], fleets[0]["online"]), (2, 1))
+        self.assertIn("ann/gate", self.slipway("fleet", "list").stdout)
+        self.assertEqual(self.answer("fleet", "show", "gate")["release"], "c" * 32)
+        self.slipway("fleet", "show", "none", code=4)
+        self.assertIn("a/twin, b/twin", self.slipway("fleet", "show", "twin", code=1).stderr)
+
+    def test_a_fleet_is_created_by_type_and_organization(self):
+        made = self.answer("fleet", "create", "gate2", "--type", "generic-amd64")
+        self.assertEqual(made["slug"], "ann/gate2")
+        self.assertEqual(
+            self.api.log.find("POST /v7/application$")[0][2],
+            {"app_name": "gate2", "is_for__device_type": 6, "organization": 2, "is_of__class": "fleet"},
+        )
+        self.slipway("fleet", "create", "x", "--type", "nonsense", code=4)
+
+    def test_removal_needs_a_yes(self):
+        self.slipway("fleet", "rm", "gate", code=1)
+        self.assertEqual(self.api.log.find("DELETE"), [])
+        self.slipway("fleet", "rm", "gate", "--yes")
+        self.assertEqual(len(self.api.log.find(r"DELETE /v7/application\(7\)")), 1)
+
+    def test_a_taken_name_ends_with_6(self):
+        self.api.log.fail["POST /v7/application"] = (409, '"slug" must be unique.')
+        self.slipway("fleet", "create", "gate", "--type", "t", code=6)
+
+    def test_devices(self):
+        devices = self.answer("device", "list", "--fleet", "gate")
+        self.assertEqual(devices[0]["running_release"], "c" * 32)
+        self.assertIn("belongs_to__application eq 7", self.api.log.find("GET /v7/device")[-1][1])
+        shown = self.answer("device", "show", "ddddddd")
+        self.assertEqual(
+            shown["services"],
+            [{"name": "web", "status": "Running", "release": "c" * 32, "download_progress": None}],
+        )
+        self.slipway("device", "show", "none", code=4)
+        self.slipway("device", "rename", "ddddddd", "n")
+        self.assertEqual(self.api.log.find(r"PATCH /v7/device\(15\)")[0][2], {"device_name": "n"})
+
+    def test_names_from_devices_cannot_steer_the_terminal(self):
+        self.assertNotIn("\x1b", self.slipway("device", "list").stdout)
+        self.assertNotIn("\x1b", self.slipway("device", "show", "ddddddd").stdout)
+
+    def test_a_device_config_is_private_and_not_overwritten(self):
+        self.slipway("device", "config", "gate", "-o", "c.json")
+        file = self.home / "c.json"
+        self.assertEqual(json.loads(file.read_text())["apiKey"], "provisioning")
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        self.slipway("device", "config", "gate", "-o", "c.json", code=6)
+        self.slipway("device", "config", "gate", "-o", "c.json", "--force")
+        self.assertEqual(json.loads(self.slipway("device", "config", "gate", "-o", "-").stdout)["applicationId"], 7)
+
+    def test_releases(self):
+        self.assertEqual(self.answer("release", "list", "gate")[0]["commit"], "c" * 32)
+        for name in ("cccc", "8"):
+            shown = self.answer("release", "show", name)
+            self.assertEqual(shown["images"][0]["size"], 2000000)
+        self.slipway("release", "show", "zz", code=1)
+        self.slipway("release", "show", "dddd", code=4)
+        self.slipway("release", "finalize", "cccc")
+        self.assertEqual(self.api.log.find(r"PATCH /v7/release\(8\)")[0][2], {"is_final": True})
+
+    def test_variables_are_set_replaced_and_removed(self):
+        self.slipway("env", "set", "A", "1", "--fleet", "gate")
+        self.slipway("env", "set", "A", "2", "--fleet", "gate")
+        self.assertEqual(len(self.api.log.find("PATCH /v7/application_environment_variable")), 1)
+        self.slipway("env", "set", "BALENA_X", "2", "--device", "ddddddd")
+        self.assertEqual(len(self.api.log.find("POST /v7/device_config_variable")), 1)
+        self.assertEqual(self.answer("env", "list", "--fleet", "gate")[0]["name"], "A")
+        self.slipway("env", "rm", "A", "--fleet", "gate")
+        self.assertEqual(len(self.api.log.find("DELETE /v7/application_environment_variable")), 1)
+        self.slipway("env", "rm", "B", "--fleet", "gate", code=4)
+
+    def test_tags(self):
+        self.slipway("tag", "set", "k", "v", "--release", "cccc")
+        self.assertEqual(self.api.log.find("POST /v7/release_tag")[0][2], {"release": 8, "tag_key": "k", "value": "v"})
+        self.assertEqual(self.answer("tag", "list", "--release", "cccc"), [{"name": "k", "value": "v"}])
+
+
+COMPOSE = """
+services:
+  web:
+    build: ./web
+    labels: {io.balena.features.dbus: 1}
+  db:
+    image: postgres:15
+"""
+
+
+class Deploy(Case):
+    def setUp(self):
+        super().setUp()
+        self.login()
+        self.path = self.project({"docker-compose.yml": COMPOSE, "web/Dockerfile": "FROM x\n", "web/a.txt": "hello"})
+
+    def test_a_deploy_follows_the_documented_sequence(self):
+        done = self.answer("deploy", "gate", self.path, "--note", "first")
+        log = self.api.log
+        release = log.find("POST /v7/release$")[0][2]
+        self.assertEqual(release["commit"], done["commit"])
+        self.assertRegex(release["commit"], "^[0-9a-f]{32}$")
+        self.assertEqual((release["status"], release["source"], release["is_final"]), ("running", "local", True))
+        self.assertEqual(release["composition"]["services"]["web"]["build"], {"context": "./web"})
+        self.assertEqual(len(log.find("POST /v7/service$")), 2)
+        self.assertEqual(len(log.find("POST /v7/image$")), 2)
+        self.assertEqual(len(log.find("POST /v7/image__is_part_of__release$")), 2)
+        label = log.find("POST /v7/image_label$")[0][2]
+        self.assertEqual((label["label_name"], label["value"]), ("io.balena.features.dbus", "1"))
+        token = log.find("GET /auth/v1/token")[0][1]
+        self.assertRegex(token, r"scope\[0\]=repository:v2/[0-9a-f]{32}:pull,push")
+        images = log.find(r"PATCH /v7/image\(")
+        self.assertEqual(len(images), 2)
+        for _, _, body in images:
+            self.assertEqual(body["status"], "success")
+            self.assertEqual(body["image_size"], "1234567")
+            self.assertEqual(body["content_hash"], "sha256:" + "b" * 64)
+            self.assertIn("push_timestamp", body)
+        last = log.requests[-1]
+        self.assertEqual((last[0], last[2]["status"]), ("PATCH", "success"))
+        self.assertEqual(log.find(r"PATCH /v7/release\(")[0][2], {"note": "first"})
+        pushes = [r for r in self.engine.requests if "/push" in r[1]]
+        self.assertEqual(len(pushes), 2)
+        self.assertTrue(all("X-Registry-Auth" in r[3] for r in pushes))
+        # A second deploy finds the services.
+        self.slipway("deploy", "gate", self.path)
+        self.assertEqual(len(log.find("POST /v7/service$")), 2)
+
+    def test_the_engine_gets_the_context_of_each_service(self):
+        self.slipway("deploy", "gate", self.path)
+        names = tarfile.open(fileobj=io.BytesIO(self.engine.contexts[0])).getnames()
+        self.assertEqual(sorted(names), ["Dockerfile", "a.txt"])
+
+    def test_without_a_terminal_progress_is_plain_lines_on_stderr(self):
+        done = self.slipway("deploy", "gate", self.path)
+        self.assertIn("web: building\nweb: Step 1/1 : FROM x\n", done.stderr)
+        self.assertIn("db: pushing\n", done.stderr)
+        self.assertNotIn("\x1b", done.stderr + done.stdout)
+        self.assertRegex(done.stdout, "^released [0-9a-f]{32} to ann/gate\n$")
+
+    def test_a_failed_build_leaves_nothing_on_the_server(self):
+        self.engine.build_error = "no such base"
+        done = self.slipway("deploy", "gate", self.path, code=1)
+        self.assertIn("service web: build: ", done.stderr)
+        self.assertIn("no such base", done.stderr)
+        self.assertEqual(self.api.log.find("POST /v7/release"), [])
+
+    def test_a_failed_push_marks_image_and_release_failed(self):
+        self.engine.push_error = "blob upload invalid"
+        done = self.slipway("deploy", "gate", self.path, code=1)
+        self.assertIn("blob upload invalid", done.stderr)
+        images = self.api.log.find(r"PATCH /v7/image\(")
+        self.assertEqual([i[2]["status"] for i in images], ["failed", "failed"])
+        self.assertIn("blob upload invalid", images[0][2]["error_message"])
+        release = self.api.log.find(r"PATCH /v7/release\(")[-1]
+        self.assertIn("$filter=status ne 'success'", release[1])
+        self.assertEqual(release[2]["status"], "failed")
+
+    def test_ctrl_c_cancels_the_release_and_ends_with_130(self):
+        self.engine.push_waits = True
+        process = subprocess.Popen(
+            [SLIPWAY, "deploy", "gate", self.path], env=self.environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        self.assertTrue(self.engine.push_waiting.wait(30))
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertEqual(self.api.log.find(r"PATCH /v7/release\(")[-1][2]["status"], "cancelled")
+        self.assertEqual({i[2]["status"] for i in self.api.log.find(r"PATCH /v7/image\(")}, {"cancelled"})
+
+    def test_a_draft_is_not_final(self):
+        self.slipway("deploy", "gate", self.path, "--draft")
+        self.assertFalse(self.api.log.find("POST /v7/release$")[0][2]["is_final"])
+
+    def test_a_faulty_compose_file_is_told_with_its_line_before_anything_is_asked(self):
+        path = self.project({"docker-compose.yml": "services:\n  web:\n    image: x\n    volumes: ['/:/host']\n"})
+        done = self.slipway("deploy", "gate", path, code=1)
+        self.assertIn('docker-compose.yml:4: service "web": host bind mounts are not supported', done.stderr)
+
+    def test_no_engine_ends_with_5_and_a_hint(self):
+        done = self.slipway("deploy", "gate", self.path, "--engine", f"unix://{self.home}/none.sock", code=5)
+        self.assertIn("no container engine at", done.stderr)
+        self.assertEqual(self.api.log.find("POST"), self.api.log.find("POST /login_"))
+
+
+class Documentation(Case):
+    def test_every_command_and_option_is_in_the_reference_and_the_man_page(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        reference = (root / "docs/cli.md").read_text()
+        manual = (root / "docs/man/slipway.1").read_text().replace("\\-", "-")
+        help_text = self.slipway("--help-all").stdout
+        completion = self.slipway("completion", "bash").stdout
+        paths = [l.split("'")[1] for l in completion.splitlines() if ") words='" in l]
+        self.assertGreater(len(paths), 20)
+        for path in filter(None, paths):
+            leaf = not any(other.startswith(path + " ") for other in paths)
+            if leaf:
+                self.assertIn(f"slipway {path}", reference)
+                self.assertIn(path, manual)
+                self.assertIn(path.split()[-1], help_text)
+        options = {w for l in completion.splitlines() if ") words='" in l for w in l.split("'")[3].split() if w.startswith("--")}
+        for option in options - {"--help", "--help-all"}:
+            self.assertIn(option, reference)
+            self.assertIn(option, manual)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
