@@ -63,6 +63,11 @@ void append_u64(std::string& out, std::uint64_t n) {
   out.append(reinterpret_cast<const char*>(&n), sizeof n);
 }
 
+std::uint16_t read_u16(std::string_view bytes) {
+  const auto high = static_cast<unsigned char>(bytes[0]);
+  return static_cast<std::uint16_t>(high << 8U | static_cast<unsigned char>(bytes[1]));
+}
+
 std::uint64_t read_u64(std::string_view bytes) {
   std::uint64_t n = 0;
   __builtin_memcpy(&n, bytes.data(), sizeof n);

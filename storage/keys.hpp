@@ -16,6 +16,8 @@ inline void append_u8(std::string& out, std::uint8_t n) {
 }
 void append_u16(std::string& out, std::uint16_t n);
 void append_u64(std::string& out, std::uint64_t n);
+/// `bytes` has at least 2.
+[[nodiscard]] std::uint16_t read_u16(std::string_view bytes);
 /// `bytes` has at least 8.
 [[nodiscard]] std::uint64_t read_u64(std::string_view bytes);
 

@@ -38,7 +38,8 @@ plan::plan(std::shared_ptr<const domain::schema> s) : schema_(std::move(s)) {
     std::map<std::uint16_t, std::string> indices;
     for (const auto& defined : def.indices) {
       SLIPWAY_ASSERT(!defined.fields.empty());
-      r->indices.push_back({defined.number, defined.unique, defined.fields, violation_text(def, defined)});
+      r->indices.push_back(
+        {defined.number, defined.unique, defined.fields, violation_text(def, defined)});
       auto& text = indices[defined.number];
       SLIPWAY_ASSERT(text.empty());
       text = std::to_string(defined.number) + (defined.unique ? "u" : "");

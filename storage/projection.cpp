@@ -34,15 +34,19 @@ std::string row_name(const plan::resource& r, std::int64_t id) {
 
 }  // namespace
 
-projection::projection(const database& d, const plan& p, const model_set& set)
-  : database_(d), plan_(p), set_(set), rows_(row_cache_bytes) {}
+projection::projection(const database& d, const plan& p, const model_set& set, indices when)
+  : database_(d), plan_(p), set_(set), when_(when), rows_(row_cache_bytes) {}
 
-result<void> projection::stage(const messages::commit& c) {
+void projection::reset() {
   changes_used_ = 0;
   removed_.clear();
   added_.clear();
   entry_bytes_.clear();
   undo_.clear();
+}
+
+result<void> projection::stage(const messages::commit& c) {
+  reset();
   auto staged = stage_rows(c);
   if (staged) {
     staged = check_unique();
@@ -61,11 +65,11 @@ result<void> projection::stage_rows(const messages::commit& c) {
     if (event.type == messages::event_type::note) {
       continue;
     }
-    if (auto applied = apply(event, c.time); !applied) {
+    if (auto applied = apply(event, c); !applied) {
       return applied;
     }
   }
-  for (std::size_t i = 0; i < changes_used_; ++i) {
+  for (std::size_t i = 0; i < changes_used_ && when_ == indices::with_rows; ++i) {
     if (auto staged = stage_index(changes_[i]); !staged) {
       return staged;
     }
@@ -73,12 +77,19 @@ result<void> projection::stage_rows(const messages::commit& c) {
   return {};
 }
 
-result<void> projection::apply(const messages::event& e, std::int64_t time) {
+result<void> projection::apply(const messages::event& e, const messages::commit& c) {
   const auto* resource = plan_.find(e.resource);
   if (resource == nullptr || e.id <= 0) {
     return fail(
       errc::invalid_argument,
       "event names row " + std::to_string(e.resource) + "/" + std::to_string(e.id));
+  }
+  // Partitions are replayed one by one: a row of two partitions would come out otherwise.
+  if (messages::partition_of(e.id) != messages::partition_of(c.entity.id)) {
+    return fail(
+      errc::invalid_argument,
+      row_name(*resource, e.id) + " is in another partition than entity "
+        + std::to_string(c.entity.id));
   }
   const auto touched = touch(*resource, e.id);
   if (!touched) {
@@ -111,7 +122,7 @@ result<void> projection::apply(const messages::event& e, std::int64_t time) {
   }
   // Set last: the commit's own time wins over what the values say.
   const messages::value id = e.id;
-  const messages::value now = time;
+  const messages::value now = c.time;
   editor_.set(0, id);
   editor_.set(modified_at, now);
   if (create) {
@@ -301,6 +312,10 @@ void projection::write(rocksdb::WriteBatch& batch) {
     }
     rows_.put({c.id, c.resource->number}, c.after.size() + row_cache_overhead) = c.after;
   }
+  write_index(batch);
+}
+
+void projection::write_index(rocksdb::WriteBatch& batch) {
   for (const auto& entry : removed_) {
     batch.Delete(set_.index, slice(bytes_of(entry)));
   }
@@ -311,6 +326,29 @@ void projection::write(rocksdb::WriteBatch& batch) {
     }
     batch.Put(set_.index, slice(bytes_of(entry)), slice(scratch_));
   }
+}
+
+result<void> projection::index_row(
+  std::uint16_t resource,
+  std::int64_t id,
+  std::string_view row,
+  rocksdb::WriteBatch& batch) {
+  reset();
+  change c;
+  c.resource = plan_.find(resource);
+  if (c.resource == nullptr || row.empty()) {
+    return fail(errc::corrupt, "row of an unknown resource " + std::to_string(resource));
+  }
+  c.id = id;
+  c.after = row;
+  auto staged = stage_index(c);
+  if (staged) {
+    staged = check_unique();
+  }
+  if (staged) {
+    write_index(batch);
+  }
+  return staged;
 }
 
 void projection::end_call() {

@@ -20,13 +20,26 @@ namespace slipway::storage {
 /// written by the caller, `end_call`; later commits of a call see the earlier ones. One thread.
 class projection {
 public:
-  projection(const database& d, const plan& p, const model_set& set);
+  /// While the log is replayed rows and indices are made one after the other (`index_row`): partitions are replayed one by
+  /// one, so a unique value may pass from row to row in another order than it did.
+  enum class indices { with_rows, later };
+  projection(
+    const database& d,
+    const plan& p,
+    const model_set& set,
+    indices when = indices::with_rows);
 
   /// Checks `c` against the rows and works out what it changes. After an error nothing of it is staged.
   /// Errors: conflict, unique_violated, invalid_argument (no such resource or field), io_failed, corrupt.
   [[nodiscard]] result<void> stage(const messages::commit& c);
   /// Adds what was staged to the batch.
   void write(rocksdb::WriteBatch& batch);
+  /// Adds the index entries of a stored row to the batch. Errors: unique_violated, corrupt, io_failed.
+  [[nodiscard]] result<void> index_row(
+    std::uint16_t resource,
+    std::int64_t id,
+    std::string_view row,
+    rocksdb::WriteBatch& batch);
   /// The batch is in the database.
   void end_call();
   /// The batch's outcome is unknown: forgets all that was remembered.
@@ -60,7 +73,9 @@ private:
   };
 
   [[nodiscard]] result<void> stage_rows(const messages::commit& c);
-  [[nodiscard]] result<void> apply(const messages::event& e, std::int64_t time);
+  [[nodiscard]] result<void> apply(const messages::event& e, const messages::commit& c);
+  void reset();
+  void write_index(rocksdb::WriteBatch& batch);
   [[nodiscard]] result<change*> touch(const plan::resource& r, std::int64_t id);
   [[nodiscard]] result<std::string*> load(const plan::resource& r, std::int64_t id);
   [[nodiscard]] result<void> stage_index(const change& c);
@@ -80,6 +95,7 @@ private:
   const database& database_;
   const plan& plan_;
   const model_set set_;
+  const indices when_;
   generation_cache<row_key, std::string, row_hash> rows_;  // encoded; "" = known to be absent
 
   // Who holds a unique value after the commits of this call so far; 0 = nobody. Undone when a commit fails.

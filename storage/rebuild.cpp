@@ -16,6 +16,13 @@ constexpr std::size_t commits_per_batch = 512;
 constexpr std::size_t batch_bytes = 4U << 20U;
 constexpr std::size_t versions_max = 65'536;
 
+// Not in the WAL: the flush at the end makes it durable, and until the switch nobody reads it.
+rocksdb::WriteOptions unlogged() {
+  rocksdb::WriteOptions o;
+  o.disableWAL = true;
+  return o;
+}
+
 std::string record_name(messages::log_position at) {
   return "log record " + std::to_string(at.partition) + "/" + std::to_string(at.seq);
 }
@@ -170,20 +177,57 @@ result<void> put_id_counters(
   return {};
 }
 
+/// Rows first, then their indices from the rows as they came out.
+result<void> fill_index(const database& d, const plan& p, const model_set& target) {
+  rocksdb::ReadOptions options;
+  options.readahead_size = readahead_bytes;
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> it(d.db().NewIterator(options, target.rows));
+  projection entries(d, p, target);
+  rocksdb::WriteBatch batch;
+  const auto write = [&]() -> result<void> {
+    if (const auto s = d.db().Write(unlogged(), &batch); !s.ok()) {
+      return tl::unexpected(to_error("rebuild", s));
+    }
+    batch.Clear();
+    entries.end_call();
+    return {};
+  };
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const auto key = std::string_view(it->key().data(), it->key().size());
+    if (auto added = entries.index_row(
+          keys::read_u16(key),
+          static_cast<std::int64_t>(keys::read_u64(key.substr(2))),
+          {it->value().data(), it->value().size()},
+          batch);
+        !added) {
+      return fail(
+        added.error().code == errc::io_failed ? errc::io_failed : errc::corrupt,
+        "row " + runtime::hex(key) + ": " + added.error().detail);
+    }
+    if (batch.GetDataSize() >= batch_bytes) {
+      if (auto written = write(); !written) {
+        return written;
+      }
+    }
+  }
+  if (!it->status().ok()) {
+    return tl::unexpected(to_error("rebuild", it->status()));
+  }
+  return write();
+}
+
 }  // namespace
 
 result<void>
 fill(const database& d, const plan& p, const model_set& target, rebuild_report& report) {
-  // Not in the WAL: the flush below makes it durable, and until the switch nobody reads it.
-  rocksdb::WriteOptions unlogged;
-  unlogged.disableWAL = true;
-  projection rows(d, p, target);
+  projection rows(d, p, target, projection::indices::later);
   version_check versions(d, target.heads);
   std::array<std::uint64_t, messages::partition_count> ids{};
   rocksdb::WriteBatch batch;
   std::size_t gathered = 0;
   const auto write = [&]() -> result<void> {
-    if (const auto s = d.db().Write(unlogged, &batch); !s.ok()) {
+    if (const auto s = d.db().Write(unlogged(), &batch); !s.ok()) {
       return tl::unexpected(to_error("rebuild", s));
     }
     batch.Clear();
@@ -214,6 +258,9 @@ fill(const database& d, const plan& p, const model_set& target, rebuild_report& 
   });
   if (filled) {
     filled = write();
+  }
+  if (filled) {
+    filled = fill_index(d, p, target);
   }
   if (!filled) {
     return filled;
