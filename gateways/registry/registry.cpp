@@ -103,11 +103,14 @@ result<std::shared_ptr<const registry_claims>> registry_core::bearer(const excha
   return parts_.tokens.verify(given->second);
 }
 
+// Named variables, not temporaries, go into co_await all over this gateway: GCC 12 destroys some of those twice.
 awaitable<void> registry_core::refuse(exchange& x, const messages::error& e) {
-  co_await x.respond(error_response(e));
+  auto r = error_response(e);
+  co_await x.respond(std::move(r));
 }
 
-awaitable<void> registry_core::challenge(exchange& x, const messages::error& e, std::string scope) {
+awaitable<void>
+registry_core::challenge(exchange& x, const messages::error& e, const std::string& scope) {
   auto r = error_response(e);
   auto field =
     "Bearer realm=\"" + realm_of(x, options_.realm) + "\",service=\"" + options_.service + "\"";
@@ -126,7 +129,8 @@ awaitable<void> registry_core::challenge(exchange& x, const messages::error& e, 
 awaitable<void> registry_core::base(exchange& x) {
   const auto claims = bearer(x);
   if (!claims) {
-    co_await challenge(x, claims.error(), "");
+    const std::string no_scope;
+    co_await challenge(x, claims.error(), no_scope);
     co_return;
   }
   auto r = registry_response(200);
@@ -142,11 +146,13 @@ awaitable<void> registry_core::handle(exchange& x) {
     co_return;
   }
   if (route.resource == registry_resource::none) {
-    co_await refuse(x, {errc::not_found, "no such resource"});
+    const messages::error unknown{errc::not_found, "no such resource"};
+    co_await refuse(x, unknown);
     co_return;
   }
   if (!valid_repository(route.repository)) {
-    co_await refuse(x, {errc::name_invalid, "invalid repository name"});
+    const messages::error invalid{errc::name_invalid, "invalid repository name"};
+    co_await refuse(x, invalid);
     co_return;
   }
   const auto what = find(route.resource, x.head().method);
@@ -164,12 +170,14 @@ awaitable<void> registry_core::handle(exchange& x) {
   }
   auto repository = allowed_repository(**claims, route.repository, what.needs);
   if (!valid_repository(repository)) {
-    co_await challenge(x, {errc::forbidden, "requested access to the resource is denied"}, scope);
+    const messages::error denied{errc::forbidden, "requested access to the resource is denied"};
+    co_await challenge(x, denied, scope);
     co_return;
   }
   auto query = runtime::parse_query(x.head().query);
   if (!query) {
-    co_await refuse(x, {errc::invalid_argument, "malformed query"});
+    const messages::error malformed{errc::invalid_argument, "malformed query"};
+    co_await refuse(x, malformed);
     co_return;
   }
   registry_request r{

@@ -39,7 +39,8 @@ awaitable<result<void>> registry_core::head_blob(registry_request& r) {
   if (!size) {
     co_return tl::unexpected(size.error());
   }
-  co_await r.x.respond_head(blob_response(200, *d), *size);
+  auto answer = blob_response(200, *d);
+  co_await r.x.respond_head(std::move(answer), *size);
   co_return result<void>{};
 }
 
@@ -53,7 +54,8 @@ awaitable<result<void>> registry_core::get_blob(registry_request& r) {
     co_return tl::unexpected(linked.error());
   }
   if (known_to_client(r.x, *d)) {
-    co_await r.x.respond(blob_response(304, *d));
+    auto answer = blob_response(304, *d);
+    co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
   const auto blob = parts_.blobs.open(*d);
@@ -121,7 +123,8 @@ awaitable<result<void>> registry_core::delete_blob(registry_request& r) {
   if (!done) {
     co_return done;
   }
-  co_await r.x.respond(registry_response(202));
+  auto answer = registry_response(202);
+  co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
 

@@ -43,7 +43,7 @@ private:
 
   awaitable<void> base(exchange& x);
   awaitable<void> refuse(exchange& x, const messages::error& e);
-  awaitable<void> challenge(exchange& x, const messages::error& e, std::string scope);
+  awaitable<void> challenge(exchange& x, const messages::error& e, const std::string& scope);
   messages::result<std::shared_ptr<const registry_claims>> bearer(const exchange& x);
 
   // registry_blobs.cpp

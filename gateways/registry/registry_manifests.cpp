@@ -96,11 +96,13 @@ awaitable<result<void>> registry_core::get_manifest(registry_request& r) {
     co_return tl::unexpected(record.error());
   }
   if (r.x.header("if-none-match").find(record->digest) != std::string_view::npos) {
-    co_await r.x.respond(manifest_response(304, *record));
+    auto answer = manifest_response(304, *record);
+    co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
   if (r.x.head().method == "HEAD") {
-    co_await r.x.respond_head(manifest_response(200, *record), record->size);
+    auto answer = manifest_response(200, *record);
+    co_await r.x.respond_head(std::move(answer), record->size);
     co_return result<void>{};
   }
   const auto bytes = manifest_bytes(record->digest);
@@ -175,7 +177,8 @@ awaitable<result<void>> registry_core::delete_manifest(registry_request& r) {
   if (!done) {
     co_return done;
   }
-  co_await r.x.respond(registry_response(202));
+  auto answer = registry_response(202);
+  co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
 

@@ -145,7 +145,8 @@ awaitable<result<void>> registry_core::complete(
   auto done = co_await run_on<result<void>>(pool_, std::move(work));
   if (done) {
     loan.reset();
-    co_await r.x.respond(created(r.shown, d->text));
+    auto answer = created(r.shown, d->text);
+    co_await r.x.respond(std::move(answer));
   }
   co_return done;
 }
@@ -167,7 +168,8 @@ awaitable<bool> registry_core::try_mount(registry_request& r, std::string_view d
   };
   const auto linked = co_await run_on<result<void>>(pool_, std::move(work));
   if (linked) {
-    co_await r.x.respond(created(r.shown, d->text));
+    auto answer = created(r.shown, d->text);
+    co_await r.x.respond(std::move(answer));
   }
   co_return linked.has_value();
 }
@@ -186,7 +188,8 @@ awaitable<result<void>> registry_core::post_upload(registry_request& r) {
   r.last = std::move(*id);
   const auto digest = runtime::query_value(r.query, "digest");
   if (!digest) {
-    co_await r.x.respond(upload_response(202, r.shown, r.last, 0));
+    auto answer = upload_response(202, r.shown, r.last, 0);
+    co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
   auto loan = co_await borrow(r);
@@ -216,7 +219,8 @@ awaitable<result<void>> registry_core::patch_upload(registry_request& r) {
   if (!received && received.error().code != errc::range_invalid) {
     co_return received;
   }
-  co_await r.x.respond(upload_response(received ? 202 : 416, r.shown, r.last, offset));
+  auto answer = upload_response(received ? 202 : 416, r.shown, r.last, offset);
+  co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
 
@@ -233,7 +237,8 @@ awaitable<result<void>> registry_core::put_upload(registry_request& r) {
   if (!done && done.error().code == errc::range_invalid) {
     const auto offset = (*loan)->writer().offset();
     loan->reset();
-    co_await r.x.respond(upload_response(416, r.shown, r.last, offset));
+    auto answer = upload_response(416, r.shown, r.last, offset);
+    co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
   if (done) {
@@ -250,7 +255,8 @@ awaitable<result<void>> registry_core::get_upload(registry_request& r) {
   if (!offset) {
     co_return tl::unexpected(offset.error());
   }
-  co_await r.x.respond(upload_response(204, r.shown, r.last, *offset));
+  auto answer = upload_response(204, r.shown, r.last, *offset);
+  co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
 
@@ -260,7 +266,8 @@ awaitable<result<void>> registry_core::delete_upload(registry_request& r) {
   };
   auto done = co_await completion<result<void>>(std::move(start));
   if (done) {
-    co_await r.x.respond(registry_response(204));
+    auto answer = registry_response(204);
+    co_await r.x.respond(std::move(answer));
   }
   co_return done;
 }

@@ -83,8 +83,10 @@ runtime::awaitable<void> token_endpoint::handle(runtime::exchange& x) {
     co_await x.respond(std::move(r));
     co_return;
   }
-  auto r = answer(x);
-  co_await x.respond(r ? std::move(*r) : error_response(r.error()));
+  auto answered = answer(x);
+  // A conditional inside a co_await is miscompiled by GCC 12: its temporaries are destroyed twice.
+  auto r = answered ? std::move(*answered) : error_response(answered.error());
+  co_await x.respond(std::move(r));
 }
 
 }  // namespace slipway::gateways
