@@ -20,55 +20,55 @@ using label_map = std::map<std::string, std::string>;
 
 /// What an engine says of itself.
 struct engine_version {
-  std::string version;      ///< `20.10.24+dfsg1`
-  std::string api_version;  ///< the one this client speaks with it, `1.41`
-  std::string os;
-  std::string arch;  ///< as Go names it: `amd64`, `arm64`
+  std::string version = {};      ///< `20.10.24+dfsg1`
+  std::string api_version = {};  ///< the one this client speaks with it, `1.41`
+  std::string os = {};
+  std::string arch = {};  ///< as Go names it: `amd64`, `arm64`
   bool podman = false;
 };
 
 /// How to reach a registry. All empty = anonymous.
 struct registry_access {
-  std::string username;
-  std::string password;
-  std::string server_address;  ///< host[:port] the user and password are for
-  std::string registry_token;  ///< a bearer token instead of user and password
+  std::string username = {};
+  std::string password = {};
+  std::string server_address = {};  ///< host[:port] the user and password are for
+  std::string registry_token = {};  ///< a bearer token instead of user and password
   /// The registry has no TLS. podman must be told in each request; dockerd decides by its own configuration, 127.0.0.0/8 always may.
   bool plain_http = false;
 };
 
 struct engine_image {
-  std::string id;  ///< `sha256:...` of the configuration
-  std::vector<std::string> repo_tags;
-  std::vector<std::string> repo_digests;
-  std::string arch;  ///< from inspect only
+  std::string id = {};  ///< `sha256:...` of the configuration
+  std::vector<std::string> repo_tags = {};
+  std::vector<std::string> repo_digests = {};
+  std::string arch = {};  ///< from inspect only
   std::int64_t size_bytes = 0;
-  label_map labels;
+  label_map labels = {};
 };
 
 struct engine_container {
-  std::string id;
-  std::string name;          ///< without the leading slash
-  std::string image;         ///< as given at creation
-  std::string image_id;      ///< `sha256:...`
-  std::string state;         ///< created, running, paused, restarting, removing, exited, dead
-  std::string status;        ///< for people
-  std::int64_t created = 0;  ///< seconds since 1970
-  label_map labels;
+  std::string id = {};
+  std::string name = {};      ///< without the leading slash
+  std::string image = {};     ///< as given at creation
+  std::string image_id = {};  ///< `sha256:...`
+  std::string state = {};     ///< created, running, paused, restarting, removing, exited, dead
+  std::string status = {};    ///< for people
+  std::int64_t created = 0;   ///< seconds since 1970
+  label_map labels = {};
 };
 
 struct engine_network {
-  std::string id;
-  std::string name;
-  std::string driver;
-  label_map labels;
+  std::string id = {};
+  std::string name = {};
+  std::string driver = {};
+  label_map labels = {};
 };
 
 struct engine_volume {
-  std::string name;
-  std::string driver;
-  std::string mountpoint;
-  label_map labels;
+  std::string name = {};
+  std::string driver = {};
+  std::string mountpoint = {};
+  label_map labels = {};
 };
 
 struct engine_disk_usage {
@@ -80,8 +80,8 @@ struct engine_disk_usage {
 
 /// One step of a pull or push: of the layer `id` when it has one.
 struct transfer_progress {
-  std::string id;
-  std::string status;  ///< `Downloading`, `Pull complete`, `Pushed`, ...
+  std::string id = {};
+  std::string status = {};  ///< `Downloading`, `Pull complete`, `Pushed`, ...
   std::int64_t current_bytes = 0;
   std::int64_t total_bytes = 0;
 };
@@ -93,17 +93,17 @@ using tar_source = std::function<std::ptrdiff_t(char*, std::size_t)>;
 using text_sink = std::function<bool(std::string_view)>;
 
 struct build_request {
-  std::vector<std::string> tags;
+  std::vector<std::string> tags = {};
   std::string dockerfile = "Dockerfile";  ///< path in the tar
-  std::string target;
-  std::string platform;
-  std::string network_mode;
-  label_map build_args;
-  label_map labels;
+  std::string target = {};
+  std::string platform = {};
+  std::string network_mode = {};
+  label_map build_args = {};
+  label_map labels = {};
   bool no_cache = false;
   bool pull = false;
   /// Credentials for base images, by registry host.
-  std::map<std::string, registry_access> registries;
+  std::map<std::string, registry_access> registries = {};
 };
 
 struct log_request {

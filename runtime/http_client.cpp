@@ -215,6 +215,7 @@ struct http_client::impl {
 
 void http_client::impl::set_connection(const http_request& r) {
   set(CURLOPT_URL, r.url.c_str());
+  set(CURLOPT_PATH_AS_IS, 1L);  // dots in a name must not lead to another resource
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_NOSIGNAL, 1L);

@@ -14,14 +14,14 @@ namespace slipway::runtime {
 
 struct http_request {
   std::string method = "GET";
-  std::string url;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string url = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   /// Streams the request body instead of `body`: fills the buffer, returns bytes, 0 = end, or -1 to give up.
-  std::function<std::ptrdiff_t(char*, std::size_t)> body_source;
+  std::function<std::ptrdiff_t(char*, std::size_t)> body_source = {};
   std::int64_t body_length = -1;  ///< of body_source; -1 = chunked
   /// Receives the answer's body as it comes, instead of http_reply::body; false gives up.
-  std::function<bool(std::string_view)> body_sink;
+  std::function<bool(std::string_view)> body_sink = {};
   std::size_t body_bytes_max = 64U << 20U;  ///< of http_reply::body
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds timeout{60'000};  ///< whole request; 0 = none (streams)
@@ -30,8 +30,8 @@ struct http_request {
 
 struct http_reply {
   int status = 0;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case
+  std::string body = {};
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
 };
 

@@ -27,15 +27,15 @@ struct request_head {
   std::string_view query;      ///< after '?', percent-encoded, "" if none
   std::string_view host;       ///< Host without port, lower case
   std::string_view host_port;  ///< Host as received
-  std::string peer;            ///< address of the client
+  std::string peer = {};       ///< address of the client
   bool tls = false;
 };
 
 struct response {
   int status = 200;
-  std::string content_type;  ///< "" = no such field
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< further fields
+  std::string content_type = {};  ///< "" = no such field
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< further fields
 
   static response text(int status, std::string body);
   static response json(int status, std::string body);

@@ -1,0 +1,283 @@
+// Images: lists, pull, push, build, load.
+#include "messages/json.hpp"
+#include "runtime/container_engine.hpp"
+#include "runtime/crypto.hpp"
+#include "runtime/engine_session.hpp"
+
+#include <algorithm>
+
+namespace slipway::runtime {
+
+using messages::errc;
+using messages::fail;
+using nlohmann::json;
+template <class T>
+using result = messages::result<T>;
+
+namespace {
+
+constexpr std::chrono::milliseconds no_timeout{0};
+
+engine_image image_of(const json& i) {
+  engine_image out;
+  out.id = i.at("Id").get<std::string>();
+  // podman's list leaves the algorithm out.
+  if (out.id.find(':') == std::string::npos) {
+    out.id = "sha256:" + out.id;
+  }
+  out.repo_tags = member<std::vector<std::string>>(i, "RepoTags");
+  out.repo_digests = member<std::vector<std::string>>(i, "RepoDigests");
+  std::erase(out.repo_tags, "<none>:<none>");
+  std::erase(out.repo_digests, "<none>@<none>");
+  out.arch = member<std::string>(i, "Architecture");
+  out.size_bytes = member<std::int64_t>(i, "Size");
+  const auto config = member<json>(i, "Config", json::object());
+  out.labels = member<label_map>(i.contains("Labels") ? i : config, "Labels");
+  return out;
+}
+
+json credentials(const registry_access& a) {
+  if (!a.registry_token.empty()) {
+    return {{"registrytoken", a.registry_token}};
+  }
+  if (a.username.empty()) {
+    return json::object();
+  }
+  return {{"username", a.username}, {"password", a.password}, {"serveraddress", a.server_address}};
+}
+
+/// The engine decodes the URL-safe alphabet only.
+std::string header_value(const json& value) {
+  auto text = base64(messages::dump_json(value));
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+/// Name and tag or digest, as two query parameters want them.
+std::pair<std::string, std::string> split_reference(std::string_view reference) {
+  const auto at = reference.find('@');
+  auto name = reference.substr(0, at);
+  const auto slash = name.rfind('/');
+  const auto colon = name.rfind(':');
+  const bool tagged =
+    colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash);
+  const auto bare = tagged ? name.substr(0, colon) : name;
+  if (at != std::string_view::npos) {
+    return {std::string(bare), std::string(reference.substr(at + 1))};
+  }
+  // Without a tag the engine would fetch all of them.
+  return {std::string(bare), tagged ? std::string(name.substr(colon + 1)) : "latest"};
+}
+
+transfer_progress progress_of(const json& line) {
+  transfer_progress p;
+  p.id = member<std::string>(line, "id");
+  p.status = member<std::string>(line, "status");
+  const auto detail = member<json>(line, "progressDetail", json::object());
+  p.current_bytes = member<std::int64_t>(detail, "current");
+  p.total_bytes = member<std::int64_t>(detail, "total");
+  return p;
+}
+
+/// Sink for lines of a shape of ours: JSON of another shape ends the stream.
+object_sink guarded(std::optional<messages::error>& failure, object_sink inner) {
+  return [&failure, inner = std::move(inner)](const json& line) {
+    try {
+      return inner(line);
+    } catch (const json::exception& e) {
+      failure = messages::error{errc::corrupt, std::string("the engine's stream: ") + e.what()};
+      return false;
+    }
+  };
+}
+
+engine_query build_query(const build_request& request) {
+  engine_query query{{"dockerfile", request.dockerfile}, {"rm", "true"}, {"forcerm", "true"}};
+  for (const auto& tag : request.tags) {
+    query.emplace_back("t", tag);
+  }
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) {
+      query.emplace_back(name, value);
+    }
+  };
+  add("target", request.target);
+  add("platform", request.platform);
+  add("networkmode", request.network_mode);
+  add("nocache", request.no_cache ? "true" : "");
+  add("pull", request.pull ? "true" : "");
+  add("buildargs", request.build_args.empty() ? "" : messages::dump_json(json(request.build_args)));
+  add("labels", request.labels.empty() ? "" : messages::dump_json(json(request.labels)));
+  return query;
+}
+
+}  // namespace
+
+result<std::vector<engine_image>> container_engine::images(const std::vector<std::string>& labels) {
+  engine_query query;
+  add_label_filter(query, labels);
+  const auto answer = impl_->call_json({.path = "/images/json", .query = query});
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  return convert([&] {
+    std::vector<engine_image> out;
+    for (const auto& item : *answer) {
+      out.push_back(image_of(item));
+    }
+    return out;
+  });
+}
+
+result<json> container_engine::inspect_image_json(std::string_view reference) {
+  return impl_->call_json({.path = "/images/" + engine_reference(reference) + "/json"});
+}
+
+result<engine_image> container_engine::inspect_image(std::string_view reference) {
+  const auto answer = inspect_image_json(reference);
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  return convert([&] { return image_of(*answer); });
+}
+
+result<void> container_engine::remove_image(std::string_view reference, bool force) {
+  return impl_->call_void(
+    {.method = "DELETE",
+     .path = "/images/" + engine_reference(reference),
+     .query = {{"force", force ? "true" : "false"}}});
+}
+
+result<void> container_engine::tag_image(
+  std::string_view reference,
+  std::string_view repository,
+  std::string_view tag) {
+  return impl_->call_void(
+    {.method = "POST",
+     .path = "/images/" + engine_reference(reference) + "/tag",
+     .query = {{"repo", std::string(repository)}, {"tag", std::string(tag)}}});
+}
+
+result<engine_image> container_engine::pull(
+  std::string_view reference,
+  const registry_access& access,
+  const progress_sink& progress) {
+  const auto version = impl_->negotiate();
+  if (!version) {
+    return tl::unexpected(version.error());
+  }
+  const auto [name, tag] = split_reference(reference);
+  engine_call call{
+    .method = "POST",
+    .path = "/images/create",
+    .query = {{"fromImage", name}, {"tag", tag}},
+    .timeout = no_timeout,
+    .headers = {{"X-Registry-Auth", header_value(credentials(access))}}};
+  if (version->podman && access.plain_http) {
+    call.query.emplace_back("tlsVerify", "false");
+  }
+  std::optional<messages::error> failure;
+  const auto done = impl_->call_stream(call, guarded(failure, [&](const json& line) {
+                                         return !progress || progress(progress_of(line));
+                                       }));
+  if (failure || !done) {
+    return tl::unexpected(
+      messages::with_context("pull " + std::string(reference), failure ? *failure : done.error()));
+  }
+  return inspect_image(reference);
+}
+
+result<std::string> container_engine::push(
+  std::string_view reference,
+  const registry_access& access,
+  const progress_sink& progress) {
+  const auto version = impl_->negotiate();
+  if (!version) {
+    return tl::unexpected(version.error());
+  }
+  const auto [name, tag] = split_reference(reference);
+  engine_call call{
+    .method = "POST",
+    .path = "/images/" + engine_reference(name) + "/push",
+    .query = {{"tag", tag}},
+    .timeout = no_timeout,
+    .headers = {{"X-Registry-Auth", header_value(credentials(access))}}};
+  if (version->podman && access.plain_http) {
+    call.query.emplace_back("tlsVerify", "false");
+  }
+  std::string digest;
+  std::optional<messages::error> failure;
+  const auto done = impl_->call_stream(call, guarded(failure, [&](const json& line) {
+                                         const auto aux = member<json>(line, "aux", json::object());
+                                         if (aux.contains("Digest")) {
+                                           digest = aux.at("Digest").get<std::string>();
+                                           return true;
+                                         }
+                                         return !progress || progress(progress_of(line));
+                                       }));
+  if (failure || !done) {
+    return tl::unexpected(
+      messages::with_context("push " + std::string(reference), failure ? *failure : done.error()));
+  }
+  return digest;
+}
+
+result<engine_image> container_engine::build(
+  const build_request& request,
+  const tar_source& context,
+  const text_sink& output) {
+  engine_call call{
+    .method = "POST",
+    .path = "/build",
+    .query = build_query(request),
+    .timeout = no_timeout,
+    .source = &context,
+    .headers = {}};
+  if (!request.registries.empty()) {
+    json all = json::object();
+    for (const auto& [host, access] : request.registries) {
+      all[host] = credentials(access);
+    }
+    call.headers.emplace_back("X-Registry-Config", header_value(all));
+  }
+  std::string id;
+  std::optional<messages::error> failure;
+  const auto done =
+    impl_->call_stream(call, guarded(failure, [&](const json& line) {
+                         const auto aux = member<json>(line, "aux", json::object());
+                         id = member<std::string>(aux, "ID", id);
+                         auto text = member<std::string>(line, "stream");
+                         if (text.empty() && line.contains("status")) {
+                           text = member<std::string>(line, "status") + "\n";  // of a base image
+                         }
+                         return text.empty() || !output || output(text);
+                       }));
+  if (failure || !done) {
+    return tl::unexpected(messages::with_context("build", failure ? *failure : done.error()));
+  }
+  if (id.empty() && request.tags.empty()) {
+    return fail(errc::corrupt, "build: the engine did not name the image");
+  }
+  return inspect_image(id.empty() ? request.tags.front() : id);
+}
+
+result<void> container_engine::load(const tar_source& archive, const text_sink& output) {
+  std::optional<messages::error> failure;
+  const auto done = impl_->call_stream(
+    {.method = "POST",
+     .path = "/images/load",
+     .timeout = no_timeout,
+     .source = &archive,
+     .headers = {}},
+    guarded(failure, [&](const json& line) {
+      const auto text = member<std::string>(line, "stream");
+      return text.empty() || !output || output(text);
+    }));
+  if (failure || !done) {
+    return tl::unexpected(messages::with_context("load", failure ? *failure : done.error()));
+  }
+  return {};
+}
+
+}  // namespace slipway::runtime
