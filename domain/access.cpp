@@ -41,10 +41,12 @@ std::optional<std::int64_t> by_actor(
 std::optional<std::int64_t>
 root_id(const schema& model, const resource_def& resource, const row& r, const row_source& rows) {
   const auto* at = &resource;
-  auto current = r;
+  // Asked for every row that a query meets: a row is not copied to read one reference of it.
+  const auto* current = &r;
+  std::optional<row> next;
   for (const auto& step : resource.root_path) {
     const auto& reference = at->fields[at->field(step)];
-    const auto& id = field(current, reference.number);
+    const auto& id = field(*current, reference.number);
     if (messages::is_null(id)) {
       return std::nullopt;
     }
@@ -52,11 +54,11 @@ root_id(const schema& model, const resource_def& resource, const row& r, const r
     if (&step == &resource.root_path.back()) {
       return as_int(id);
     }
-    auto next = rows.get(at->number, as_int(id));
+    next = rows.get(at->number, as_int(id));
     if (!next) {
       return std::nullopt;
     }
-    current = std::move(*next);
+    current = &*next;
   }
   return messages::id_of(r);
 }
