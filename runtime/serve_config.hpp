@@ -1,0 +1,36 @@
+#pragma once
+
+#include "runtime/config.hpp"
+
+namespace slipway::runtime {
+
+/// Settings of `slipwayd serve`.
+struct serve_config {
+  std::string data_dir;
+  listen_address http;
+  std::string overlay_endpoint;  ///< ZeroMQ endpoint that the edge binds
+  std::string domain;            ///< "" = routed by path on a plain address
+  std::string public_url;        ///< how clients reach the HTTP port; from `http` when not given
+  std::string
+    overlay_public;      ///< endpoint that devices are told; from `overlay_endpoint` when not given
+  int http_threads = 0;  ///< never 0 once loaded
+  int scheduler_threads = 0;  ///< never 0 once loaded
+  std::string log_level;      ///< debug, info, warn, error
+  std::string log_format;     ///< text, json
+  std::string
+    admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
+};
+
+/// Either a configuration, or a text to print and a status to exit with.
+struct serve_outcome {
+  std::optional<serve_config> config = {};
+  std::string text = {};
+  int exit_code = 0;
+};
+
+[[nodiscard]] const command_settings& serve_settings();
+[[nodiscard]] serve_outcome load_serve_config(
+  const std::vector<std::string>& arguments,
+  const environment& env);
+
+}  // namespace slipway::runtime
