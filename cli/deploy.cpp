@@ -1,17 +1,13 @@
 #include "cli/deploy.hpp"
 
-#include "cli/build_context.hpp"
+#include "cli/image_maker.hpp"
 #include "cli/lookup.hpp"
-#include "cli/progress.hpp"
-#include "cli/project.hpp"
 #include "cli/terminal.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/container_engine.hpp"
 #include "runtime/crypto.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 
 namespace slipway::cli {
 
@@ -21,27 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int push_attempts_max = 3;
-constexpr std::size_t build_log_bytes_max = 1'000'000;  // the model's limit is 1.5 MB
-constexpr std::size_t dockerfile_bytes_max = 1'000'000;
 constexpr std::size_t log_lines_shown_on_failure = 20;
-
-/// One service on its way from source to the registry.
-struct service_job {
-  domain::compose_service service;
-  std::string local_image;  ///< what the engine calls it
-  std::string project_type;
-  std::string dockerfile;  ///< its text
-  std::string build_log;
-  std::int64_t size_bytes = 0;
-  std::int64_t started_ms = 0;
-  std::int64_t ended_ms = 0;
-  // On the server:
-  std::int64_t image = 0;
-  std::string location;  ///< registry/v2/hash
-  std::string digest;
-  bool finished = false;  ///< its image row says success
-};
 
 std::string engine_endpoint(const context& c, const deploy_args& args) {
   if (!args.engine.empty()) {
@@ -84,12 +60,18 @@ public:
       c_.out.how().error_is_terminal,
       c_.out.how().width,
       names);
-    board_ = &board;
-    done = build_all().and_then([this] { return create_release(); }).and_then([this] {
-      return push_all();
+    image_maker maker(
+      engine_,
+      board,
+      interrupted_,
+      {device_type_, architecture_, c_.env.temp_folder, args_.no_cache});
+    done = build_all(maker).and_then([this] { return create_release(); }).and_then([&] {
+      return push_all(maker, board);
     });
     board.finish();
-    board_ = nullptr;
+    if (!failed_log_.empty()) {
+      c_.out.note(failed_log_);
+    }
     if (interrupted_) {
       c_.interrupted = true;
       done = fail(errc::io_failed, "interrupted");
@@ -141,113 +123,15 @@ private:
     return {};
   }
 
-  // Images.
-
-  messages::result<void> build_all() {
+  messages::result<void> build_all(image_maker& maker) {
     for (auto& job : jobs_) {
-      job.started_ms = runtime::now_ms();
-      auto done = job.service.build ? build(job) : take_ready_image(job);
-      if (!done) {
-        show(job, phase::failed);
-        return tl::unexpected(messages::with_context("service " + job.service.name, done.error()));
+      if (auto made = maker.make(project_, job); !made) {
+        if (!interrupted_ && c_.out.how().error_is_terminal && !job.build_log.empty()) {
+          failed_log_ = last_lines(job.build_log, log_lines_shown_on_failure);
+        }
+        return tl::unexpected(messages::with_context("service " + job.service.name, made.error()));
       }
-      job.ended_ms = runtime::now_ms();
-      show(job, phase::waiting);
     }
-    return {};
-  }
-
-  messages::result<void> build(service_job& job) {
-    show(job, phase::building);
-    const auto& how = *job.service.build;
-    const auto folder = (project_.folder / how.context).lexically_normal();
-    const auto dockerfile = choose_dockerfile(folder, how.dockerfile, device_type_, architecture_);
-    if (!dockerfile) {
-      return tl::unexpected(dockerfile.error());
-    }
-    auto tar = build_context::pack(folder, *dockerfile, c_.env.temp_folder);
-    if (!tar) {
-      return tl::unexpected(tar.error());
-    }
-    if (auto text = read_small_file((folder / *dockerfile).string());
-        text && text->size() <= dockerfile_bytes_max) {
-      job.dockerfile = std::move(*text);
-    }
-    job.project_type = dockerfile->ends_with(".template") ? "Dockerfile.template"
-                       : dockerfile->ends_with("." + architecture_)
-                         ? "Architecture-specific Dockerfile"
-                         : "Standard Dockerfile";
-    runtime::build_request request;
-    const auto name = project_.name + "_" + job.service.name;
-    job.local_image = lower(name) + ":latest";
-    request.tags = {job.local_image};
-    request.dockerfile = *dockerfile;
-    request.target = how.target;
-    request.no_cache = args_.no_cache;
-    for (const auto& [key, value] : how.args) {
-      request.build_args[key] = value;
-    }
-    const auto image = engine_.build(
-      request,
-      [&tar](char* to, std::size_t size) { return tar->read(to, size); },
-      [this, &job](std::string_view text) { return hear_build(job, text); });
-    if (!image) {
-      if (!interrupted_ && c_.out.how().error_is_terminal) {
-        c_.out.note(last_lines(job.build_log, log_lines_shown_on_failure));
-      }
-      return tl::unexpected(messages::with_context("build", image.error()));
-    }
-    return measure(job);
-  }
-
-  bool hear_build(service_job& job, std::string_view text) {
-    if (job.build_log.size() + text.size() <= build_log_bytes_max) {
-      job.build_log += text;
-    }
-    pending_line_ += text;
-    for (auto end = pending_line_.find('\n'); end != std::string::npos;
-         end = pending_line_.find('\n')) {
-      auto line = pending_line_.substr(0, end);
-      pending_line_.erase(0, end + 1);
-      if (line.ends_with('\r')) {
-        line.pop_back();
-      }
-      if (line.empty()) {
-        continue;
-      }
-      parse_build_step(line, step_, steps_);
-      board_->output(job.service.name, line);
-      board_->update({job.service.name, phase::building, step_, steps_, line});
-    }
-    return !interrupted_;
-  }
-
-  /// A service that names an image: pulled unless the engine has it.
-  messages::result<void> take_ready_image(service_job& job) {
-    job.local_image = job.service.image;
-    job.project_type = "external service";
-    if (engine_.inspect_image(job.local_image)) {
-      return measure(job);
-    }
-    show(job, phase::pulling);
-    layer_sum layers;
-    const auto pulled = engine_.pull(job.local_image, {}, [&](const runtime::transfer_progress& p) {
-      layers.update(p.id, p.status, p.current_bytes, p.total_bytes);
-      board_->update({job.service.name, phase::pulling, layers.done(), layers.total(), p.status});
-      return !interrupted_.load();
-    });
-    if (!pulled) {
-      return tl::unexpected(messages::with_context("pull " + job.local_image, pulled.error()));
-    }
-    return measure(job);
-  }
-
-  messages::result<void> measure(service_job& job) {
-    const auto image = engine_.inspect_image(job.local_image);
-    if (!image) {
-      return tl::unexpected(image.error());
-    }
-    job.size_bytes = image->size_bytes;
     return {};
   }
 
@@ -350,21 +234,19 @@ private:
 
   // Registry.
 
-  messages::result<void> push_all() {
+  messages::result<void> push_all(image_maker& maker, progress_board& board) {
     for (auto& job : jobs_) {
-      auto done = push(job);
+      auto done = push(maker, job);
       if (!done) {
-        show(job, phase::failed);
         return tl::unexpected(messages::with_context("service " + job.service.name, done.error()));
       }
       job.finished = true;
-      show(job, phase::done);
+      board.update({job.service.name, phase::done, 0, 0, {}});
     }
     return {};
   }
 
-  messages::result<void> push(service_job& job) {
-    show(job, phase::pushing);
+  messages::result<void> push(image_maker& maker, service_job& job) {
     const auto slash = job.location.find('/');
     const auto registry = job.location.substr(0, slash);
     const auto token = c_.server.get(
@@ -377,38 +259,10 @@ private:
     access.server_address = registry;
     access.registry_token = text_of(*token, "token");
     access.plain_http = c_.server.server().starts_with("http://");
-
-    if (auto tagged = engine_.tag_image(job.local_image, job.location, "latest"); !tagged) {
-      return tl::unexpected(messages::with_context("tag", tagged.error()));
+    if (auto pushed = maker.push(job, access); !pushed) {
+      return pushed;
     }
-    auto pushed = push_with_retries(job, access);
-    // The extra name only served the push; a failure to remove it harms nothing.
-    static_cast<void>(engine_.remove_image(job.location + ":latest"));
-    if (!pushed) {
-      return tl::unexpected(messages::with_context("push", pushed.error()));
-    }
-    job.digest = *pushed;
     return finish_image(job, "success", "");
-  }
-
-  messages::result<std::string> push_with_retries(
-    service_job& job,
-    const runtime::registry_access& access) {
-    messages::result<std::string> pushed;
-    for (int attempt = 1; attempt <= push_attempts_max; ++attempt) {
-      layer_sum layers;
-      pushed =
-        engine_.push(job.location + ":latest", access, [&](const runtime::transfer_progress& p) {
-          layers.update(p.id, p.status, p.current_bytes, p.total_bytes);
-          board_->update(
-            {job.service.name, phase::pushing, layers.done(), layers.total(), p.status});
-          return !interrupted_.load();
-        });
-      if (pushed || interrupted_ || pushed.error().code == errc::unauthorized) {
-        break;
-      }
-    }
-    return pushed;
   }
 
   messages::result<void>
@@ -496,15 +350,6 @@ private:
       + (args_.draft ? " as a draft" : ""));
   }
 
-  void show(const service_job& job, phase at) { board_->update({job.service.name, at, 0, 0, {}}); }
-
-  static std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-      return static_cast<char>(std::tolower(c));
-    });
-    return text;
-  }
-
   context& c_;
   const deploy_args& args_;
   runtime::container_engine engine_;
@@ -516,10 +361,7 @@ private:
   std::string device_type_;
   std::string architecture_;
   std::vector<service_job> jobs_;
-  progress_board* board_ = nullptr;
-  std::string pending_line_;
-  std::int64_t step_ = 0;
-  std::int64_t steps_ = 0;
+  std::string failed_log_;  ///< end of a failed build, for a terminal that showed bars only
   std::string commit_;
   std::int64_t release_ = 0;
 };

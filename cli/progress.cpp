@@ -22,6 +22,8 @@ const char* word_of(phase p) {
       return "building";
     case phase::pulling:
       return "pulling";
+    case phase::built:
+      return "built";
     case phase::pushing:
       return "pushing";
     case phase::done:
@@ -35,7 +37,9 @@ const char* word_of(phase p) {
 std::string bar(const service_progress& s) {
   const auto total = std::max<std::int64_t>(s.total, 1);
   const auto done = std::clamp<std::int64_t>(s.done, 0, total);
-  const auto full = s.at == phase::done ? bar_width : static_cast<int>(done * bar_width / total);
+  const auto full = s.at == phase::done || s.at == phase::built
+                      ? bar_width
+                      : static_cast<int>(done * bar_width / total);
   return "[" + std::string(static_cast<std::size_t>(full), '=')
          + std::string(static_cast<std::size_t>(bar_width - full), ' ') + "]";
 }

@@ -10,7 +10,7 @@
 
 namespace slipway::cli {
 
-enum class phase { waiting, building, pulling, pushing, done, failed };
+enum class phase { waiting, building, pulling, built, pushing, done, failed };
 
 /// Where one service stands.
 struct service_progress {

@@ -26,6 +26,7 @@ constexpr std::array plain_keys{
   "cpu_shares",
   "cpus",
   "cpuset",
+  "depends_on",  // looked at once all services are known
   "devices",
   "dns",
   "dns_opt",
@@ -275,8 +276,6 @@ private:
       to[key] = to_json(value);
     } else if (key == "ports" || key == "expose") {
       to[key] = read_ports(value, key);
-    } else if (key == "depends_on") {
-      to[key] = to_json(value);  // looked at once all services are known
     } else if (std::find(plain_keys.begin(), plain_keys.end(), key) != plain_keys.end()) {
       to[key] = to_json(value);
     } else {
