@@ -25,10 +25,14 @@ struct overlay_port {
 
 /// Tails the log and tells the overlay: which keys may connect, and which devices have a new target state to fetch.
 [[nodiscard]] caf::actor spawn_notifier(
-  caf::actor_system& system, const journal_actor& journal, storage::store store, overlay_port port);
+  caf::actor_system& system,
+  const journal_actor& journal,
+  storage::store store,
+  overlay_port port);
 
 /// All devices that may hold a session, as an edge that joins is told.
-[[nodiscard]] std::vector<messages::admitted_device> admitted_devices(const storage::read_model& rows);
+[[nodiscard]] std::vector<messages::admitted_device> admitted_devices(
+  const storage::read_model& rows);
 
 /// Devices that the rows say are online: (device, edge, epoch). They are, until their lease runs out without a sign of them.
 struct online_device {

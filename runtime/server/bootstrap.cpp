@@ -1,0 +1,151 @@
+#include "runtime/server/bootstrap.hpp"
+
+#include "domain/numbers.hpp"
+#include "domain/rules.hpp"
+#include "domain/seed.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/crypto.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace slipway::runtime {
+
+using messages::entity_kind;
+using messages::entity_ref;
+using messages::errc;
+using messages::fail;
+using messages::result;
+
+namespace {
+
+result<void> append_one(storage::store& store, entity_ref entity, const domain::draft& d) {
+  messages::commit c;
+  c.entity = entity;
+  c.time = d.now();
+  c.events = d.events();
+  const auto done = store.log->append({&c, 1});
+  return done.at(0) ? result<void>{} : tl::unexpected(done.at(0).error());
+}
+
+result<void> add_catalog(const domain::schema& model, storage::store& store) {
+  const entity_ref catalog{entity_kind::catalog, messages::partition_count};
+  const auto version = store.log->version(catalog);
+  if (!version || *version > 0) {
+    return version ? result<void>{} : tl::unexpected(version.error());
+  }
+  const auto view = store.rows->view();
+  domain::draft d(model, *view, now_ms());
+  domain::seed_catalog(d, [&] { return store.log->next_id(0); });
+  return append_one(store, catalog, d);
+}
+
+struct administrator {
+  std::string name = "admin";
+  std::string password;
+};
+
+result<administrator> read_admin_file(const std::string& file) {
+  std::ifstream in(file);
+  std::string line;
+  if (!in || !std::getline(in, line)) {
+    return fail(errc::io_failed, "cannot read the administrator from " + file);
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string::npos || colon == 0 || line.size() - colon - 1 < 8) {
+    return fail(
+      errc::invalid_argument,
+      file + ": the first line must be name:password, the password of at least 8 characters");
+  }
+  return administrator{line.substr(0, colon), line.substr(colon + 1)};
+}
+
+result<void>
+add_user(const domain::schema& model, storage::store& store, const administrator& admin) {
+  const auto& u = domain::numbers::get().user;
+  const auto view = store.rows->view();
+  domain::draft d(model, *view, now_ms());
+  const auto partition = static_cast<int>(random_u64() % messages::partition_count);
+  const entity_ref entity{entity_kind::user, store.log->next_id(partition)};
+  const domain::rule_context context{
+    entity,
+    [&] { return store.log->next_id(partition); },
+    random_hex,
+    ""};
+  messages::create_row cmd;
+  cmd.by.kind = messages::requester_kind::platform;
+  cmd.resource = u.resource;
+  cmd.values = {
+    {u.username, admin.name},
+    {u.password, hash_password(admin.password)},
+    {u.is_administrator, true}};
+  if (const auto decided = domain::decide(d, context, cmd); !decided) {
+    return tl::unexpected(messages::with_context("administrator", decided.error()));
+  }
+  return append_one(store, entity, d);
+}
+
+}  // namespace
+
+result<bootstrap_result>
+bootstrap(const domain::schema& model, storage::store& store, const std::string& admin_file) {
+  if (auto ok = add_catalog(model, store); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  bool has_user = false;
+  store.rows->view()->scan(domain::numbers::get().user.resource, 0, [&](const auto&) {
+    has_user = true;
+    return false;
+  });
+  bootstrap_result out;
+  if (has_user) {
+    return out;
+  }
+  administrator admin;
+  if (admin_file.empty()) {
+    out.generated_password = admin.password = random_token(20);
+  } else {
+    auto read = read_admin_file(admin_file);
+    if (!read) {
+      return tl::unexpected(read.error());
+    }
+    admin = std::move(*read);
+  }
+  if (auto ok = add_user(model, store, admin); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  return out;
+}
+
+result<std::string> load_or_make_secret(const std::string& file) {
+  struct stat s {};
+  if (::stat(file.c_str(), &s) == 0) {
+    if ((s.st_mode & 077U) != 0) {
+      return fail(errc::forbidden, file + " may be read by others: chmod 600 it");
+    }
+    std::ifstream in(file);
+    std::string secret;
+    std::getline(in, secret);
+    return secret.size() >= 32 ? result<std::string>(secret)
+                               : fail(errc::corrupt, file + " holds no secret");
+  }
+  const auto secret = random_token(64);
+  const auto temporary = file + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written =
+    fd >= 0 && ::write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size())
+    && ::fsync(fd) == 0;
+  if (fd >= 0) {
+    ::close(fd);
+  }
+  if (!written || std::rename(temporary.c_str(), file.c_str()) != 0) {
+    return fail(errc::io_failed, "cannot write " + file);
+  }
+  return secret;
+}
+
+}  // namespace slipway::runtime

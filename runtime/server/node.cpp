@@ -1,0 +1,283 @@
+#include "runtime/server/node.hpp"
+
+#include "actors/entity.hpp"
+#include "actors/notifier.hpp"
+#include "actors/uploads.hpp"
+#include "domain/effects.hpp"
+#include "domain/resource_model.hpp"
+#include "gateways/registry/registry.hpp"
+#include "gateways/registry/token.hpp"
+#include "gateways/registry/token_endpoint.hpp"
+#include "gateways/router.hpp"
+#include "gateways/services.hpp"
+#include "runtime/change_clock.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/crypto.hpp"
+#include "runtime/curve.hpp"
+#include "runtime/directory.hpp"
+#include "runtime/log.hpp"
+#include "runtime/server/bootstrap.hpp"
+#include "runtime/server/registry_rights.hpp"
+#include "storage/embedded_store.hpp"
+#include "storage/file_blob_store.hpp"
+#include "storage/repository_store.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+namespace slipway::runtime {
+
+namespace fs = std::filesystem;
+using messages::entity_kind;
+using messages::result;
+
+namespace {
+
+struct actor_config : caf::actor_system_config {
+  explicit actor_config(int threads) {
+    add_message_types<caf::id_block::slipway>();
+    // `sharing` wakes an idle worker at once; requests wait on wake-ups (building blocks, ADR 3).
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", static_cast<std::size_t>(threads));
+  }
+};
+
+/// What caches must forget once these commits are durable.
+actors::committed_hook forget_hook(
+  std::shared_ptr<const domain::schema> model,
+  std::shared_ptr<change_clock> targets,
+  std::shared_ptr<change_clock> credentials) {
+  return [=](std::span<const messages::log_record> records) {
+    for (const auto& r : records) {
+      if (domain::affects_target(*model, r.commit)) {
+        targets->advance(r.commit.entity);
+      }
+      if (domain::affects_credentials(r.commit)) {
+        credentials->advance(r.commit.entity);
+        if (
+          r.commit.entity.kind != entity_kind::user
+          && r.commit.entity.kind != entity_kind::device) {
+          credentials->advance(gateways::authenticator::everybody);
+        }
+      }
+    }
+  };
+}
+
+std::string host_and_port(const node_options& o, std::uint16_t port) {
+  return o.http_address + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+struct node::impl {
+  node_options o;
+  std::string generated_password;
+  std::shared_ptr<const domain::schema> model = domain::resource_model();
+  std::shared_ptr<change_clock> target_changes = std::make_shared<change_clock>();
+  std::shared_ptr<change_clock> credential_changes = std::make_shared<change_clock>();
+  storage::store store;
+  std::unique_ptr<storage::file_blob_store> blobs;
+  std::unique_ptr<storage::repository_store> repositories;
+  directory entities;
+  std::optional<actor_config> config;
+  std::optional<caf::actor_system> system;
+  actors::journal_actor journal;
+  std::shared_ptr<actors::world> world;
+  std::unique_ptr<actors::uploads> uploads;
+  std::unique_ptr<gateways::token_authority> tokens;
+  std::unique_ptr<gateways::token_endpoint> token_endpoint;
+  std::unique_ptr<gateways::registry> registry;
+  std::shared_ptr<gateways::services> services;
+  std::unique_ptr<gateways::router> router;
+  std::unique_ptr<http_server> http;
+
+  result<void> open_stores();
+  result<void> start_actors();
+  result<void> start_registry();
+  result<void> start_http();
+  void stop();
+};
+
+result<void> node::impl::open_stores() {
+  std::error_code failed;
+  fs::create_directories(o.data_dir, failed);
+  if (failed) {
+    return messages::fail(
+      messages::errc::io_failed,
+      "cannot create " + o.data_dir + ": " + failed.message());
+  }
+  fs::permissions(o.data_dir, fs::perms::owner_all, failed);
+  fs::create_directories(o.data_dir + "/keys", failed);
+  auto opened = storage::open_embedded({o.data_dir + "/store", nullptr, model});
+  if (!opened) {
+    return tl::unexpected(opened.error());
+  }
+  store = std::move(*opened);
+  auto first = bootstrap(*model, store, o.admin_file);
+  if (!first) {
+    return tl::unexpected(first.error());
+  }
+  generated_password = first->generated_password;
+  storage::file_blob_options blob_options;
+  blob_options.root = o.data_dir + "/registry";
+  auto files = storage::open_file_blobs(blob_options);
+  if (!files) {
+    return tl::unexpected(files.error());
+  }
+  blobs = std::move(*files);
+  auto repos = storage::open_repository_store(o.data_dir + "/repositories");
+  if (!repos) {
+    return tl::unexpected(repos.error());
+  }
+  repositories = std::move(*repos);
+  return {};
+}
+
+result<void> node::impl::start_actors() {
+  config.emplace(o.scheduler_threads);
+  system.emplace(*config);
+  journal = actors::spawn_journal(
+    *system,
+    store.log,
+    forget_hook(model, target_changes, credential_changes));
+  world = std::make_shared<actors::world>();
+  world->model = model;
+  world->store = store;
+  world->journal = journal;
+  world->directory = &entities;
+  world->now = now_ms;
+  world->random_hex = random_hex;
+  for (const auto kind :
+       {entity_kind::catalog,
+        entity_kind::user,
+        entity_kind::organization,
+        entity_kind::fleet,
+        entity_kind::device}) {
+    entities.add(kind, [this](messages::entity_ref ref) {
+      return actors::spawn_entity(*system, ref, world);
+    });
+  }
+  auto session_key = load_or_make_secret(o.data_dir + "/keys/session");
+  if (!session_key) {
+    return tl::unexpected(session_key.error());
+  }
+  services = std::make_shared<gateways::services>();
+  services->model = model;
+  services->store = store;
+  services->ask = std::make_shared<gateways::asker>(*system, entities);
+  services->authenticator =
+    std::make_shared<gateways::authenticator>(store.rows, credential_changes, *session_key, now_ms);
+  services->target_changes = target_changes;
+  services->slow = std::make_shared<boost::asio::thread_pool>(1);
+  services->now = now_ms;
+  return {};
+}
+
+result<void> node::impl::start_registry() {
+  gateways::token_authority::options token_options;
+  token_options.key_file = o.data_dir + "/keys/registry.pem";
+  token_options.issuer = services->api_url;
+  token_options.service = services->registry_host;
+  token_options.now_ms = now_ms;
+  auto authority = gateways::token_authority::open(token_options);
+  if (!authority) {
+    return tl::unexpected(authority.error());
+  }
+  tokens = std::move(*authority);
+  token_endpoint = std::make_unique<gateways::token_endpoint>(
+    *tokens,
+    registry_identify(services),
+    registry_authorize(services));
+  uploads = actors::make_uploads(*system, *blobs, *repositories, {}, now_ms);
+  gateways::registry_options registry_options;
+  registry_options.service = services->registry_host;
+  registry_options.realm = services->api_url + "/auth/v1/token";
+  registry = gateways::make_registry({*blobs, *repositories, *uploads, *tokens}, registry_options);
+  return {};
+}
+
+result<void> node::impl::start_http() {
+  http_server::options options;
+  options.address = o.http_address;
+  options.port = o.http_port;
+  options.threads = o.http_threads;
+  auto opened = http_server::open(options);
+  if (!opened) {
+    return tl::unexpected(opened.error());
+  }
+  http = std::move(*opened);
+  const auto address = host_and_port(o, http->port());
+  services->registry_host = o.domain.empty() ? address : "registry2." + o.domain;
+  services->api_url = !o.public_url.empty() ? o.public_url
+                      : o.domain.empty()    ? "http://" + address
+                                            : "http://api." + o.domain;
+  services->device_urls_base = "devices." + (o.domain.empty() ? o.http_address : o.domain);
+  world->registry_host = services->registry_host;
+  return {};
+}
+
+void node::impl::stop() {
+  constexpr int grace_ms = 3000;
+  if (http) {
+    http->stop(grace_ms);
+  }
+  uploads.reset();
+  entities.stop();
+  services->ask.reset();
+  if (system) {
+    // The journal last: what entities sent it is written before it goes.
+    caf::scoped_actor self(*system);
+    caf::anon_send_exit(journal, caf::exit_reason::user_shutdown);
+    self->wait_for(journal);
+  }
+  world.reset();
+  journal = nullptr;
+}
+
+node::node(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+
+node::~node() {
+  impl_->stop();
+}
+
+result<std::unique_ptr<node>> node::start(const node_options& o) {
+  auto i = std::make_unique<impl>();
+  i->o = o;
+  for (const auto step :
+       {&impl::open_stores, &impl::start_actors, &impl::start_http, &impl::start_registry}) {
+    if (auto ok = ((*i).*step)(); !ok) {
+      if (i->services) {
+        i->stop();
+      }
+      return tl::unexpected(ok.error());
+    }
+  }
+  gateways::router::parts parts;
+  parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
+  parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
+  parts.health = [] { return result<void>{}; };
+  i->router = std::make_unique<gateways::router>(i->services, std::move(parts), o.domain);
+  i->http->start([r = i->router.get()](exchange& x) { return r->handle(x); });
+  return std::unique_ptr<node>(new node(std::move(i)));
+}
+
+std::uint16_t node::http_port() const {
+  return impl_->http->port();
+}
+
+std::string node::overlay_endpoint() const {
+  return impl_->services->overlay_endpoint;
+}
+
+const std::string& node::generated_password() const {
+  return impl_->generated_password;
+}
+
+}  // namespace slipway::runtime
