@@ -1,4 +1,5 @@
 #include "domain/access.hpp"
+#include "domain/presence.hpp"
 #include "domain/rule_hooks.hpp"
 
 #include <algorithm>
@@ -370,19 +371,20 @@ decision decide(draft& d, const rule_context& c, const messages::set_presence& c
   if (!device) {
     return fail(errc::not_found, "no such device");
   }
-  const auto known = static_cast<std::uint64_t>(as_int(field(*device, t.presence_epoch)));
-  const auto edge = as_int(field(*device, t.presence_edge));
-  // Epochs grow with each session, over all edges: what an older one says is late news.
-  const bool late = cmd.epoch < known || (!cmd.online && (cmd.epoch != known || cmd.edge != edge));
-  if (late) {
+  const presence known{
+    as_int(field(*device, t.presence_edge)),
+    static_cast<std::uint64_t>(as_int(field(*device, t.presence_epoch))),
+    as_bool(field(*device, t.is_connected_to_vpn))};
+  const auto change = decide_presence(known, cmd);
+  if (!change) {
     return c.entity.id;
   }
   std::vector<field_value> values{
-    {t.presence_edge, cmd.edge},
-    {t.presence_epoch, static_cast<std::int64_t>(cmd.epoch)},
-    {t.is_connected_to_vpn, cmd.online},
-    {t.is_online, cmd.online}};
-  if (as_bool(field(*device, t.is_connected_to_vpn)) != cmd.online) {
+    {t.presence_edge, change->next.edge},
+    {t.presence_epoch, static_cast<std::int64_t>(change->next.epoch)},
+    {t.is_connected_to_vpn, change->next.online},
+    {t.is_online, change->next.online}};
+  if (change->flipped) {
     values.push_back({t.last_connectivity_event, cmd.time});
     values.push_back({t.last_vpn_event, cmd.time});
   }

@@ -29,7 +29,7 @@ struct services {
   // Addresses that clients and devices are told.
   std::string api_url;             ///< `http://127.0.0.1:8080`
   std::string registry_host;       ///< `127.0.0.1:8080`
-  std::string overlay_endpoint;    ///< `tcp://127.0.0.1:8090`
+  std::function<std::string()> overlay_endpoint;  ///< `tcp://127.0.0.1:8090`, as bound
   std::string overlay_server_key;  ///< Z85
   std::string device_urls_base;    ///< `devices.<domain>`
 };

@@ -260,7 +260,7 @@ awaitable<void> device_gateway::download_config(exchange& x) {
     {"registryEndpoint", s_->registry_host},
     {"mixpanelToken", "none"},
     {"apiKey", *key},
-    {"overlayEndpoint", s_->overlay_endpoint},
+    {"overlayEndpoint", s_->overlay_endpoint()},
     {"overlayServerKey", s_->overlay_server_key}};
   if (request.value("developmentMode", json()) == true) {
     out["developmentMode"] = true;

@@ -1,5 +1,6 @@
 #include "domain/resource_model.hpp"
 #include "runtime/log.hpp"
+#include "runtime/server/edge_main.hpp"
 #include "runtime/server/node.hpp"
 #include "storage/embedded_store.hpp"
 
@@ -144,6 +145,10 @@ int main(int argc, char** argv) {
     ->required()
     ->envname("SLIPWAY_DATA_DIR");
 
+  auto* edge_command = app.add_subcommand(
+    "edge",
+    "Hold device sessions; started by serve, which writes its configuration to standard input");
+
   CLI11_PARSE(app, argc, argv);
   const auto level = log_level == "debug"   ? runtime::log::level::debug
                      : log_level == "warn"  ? runtime::log::level::warn
@@ -155,6 +160,9 @@ int main(int argc, char** argv) {
     log_format == "json" ? runtime::log::format::json : runtime::log::format::text);
   if (*serve_command) {
     return serve(std::move(o), http);
+  }
+  if (*edge_command) {
+    return runtime::edge_main();
   }
   return rebuild(o.data_dir);
 }

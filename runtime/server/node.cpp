@@ -10,11 +10,13 @@
 #include "gateways/registry/token_endpoint.hpp"
 #include "gateways/router.hpp"
 #include "gateways/services.hpp"
+#include "messages/json.hpp"
 #include "runtime/change_clock.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
 #include "runtime/curve.hpp"
 #include "runtime/directory.hpp"
+#include "runtime/edge_supervisor.hpp"
 #include "runtime/log.hpp"
 #include "runtime/server/bootstrap.hpp"
 #include "runtime/server/registry_rights.hpp"
@@ -97,11 +99,14 @@ struct node::impl {
   std::shared_ptr<gateways::services> services;
   std::unique_ptr<gateways::router> router;
   std::unique_ptr<http_server> http;
+  std::unique_ptr<edge_supervisor> edge;
+  caf::actor notifier;
 
   result<void> open_stores();
   result<void> start_actors();
   result<void> start_registry();
-  result<void> start_http();
+  result<void> open_http();
+  result<void> start_overlay();
   void stop();
 };
 
@@ -203,7 +208,7 @@ result<void> node::impl::start_registry() {
   return {};
 }
 
-result<void> node::impl::start_http() {
+result<void> node::impl::open_http() {
   http_server::options options;
   options.address = o.http_address;
   options.port = o.http_port;
@@ -223,10 +228,75 @@ result<void> node::impl::start_http() {
   return {};
 }
 
+/// Presence goes to the device's entity like any command; nobody waits for the answer.
+void deliver_presence(
+  directory& entities,
+  std::int64_t edge,
+  const std::vector<messages::presence_entry>& entries) {
+  for (const auto& e : entries) {
+    messages::set_presence word;
+    word.edge = edge;
+    word.epoch = e.epoch;
+    word.online = e.online;
+    word.time = e.time;
+    entities.send(
+      nullptr,
+      {entity_kind::device, e.device},
+      caf::make_message(std::uint64_t{0}, word));
+  }
+}
+
+result<void> node::impl::start_overlay() {
+  auto keys = load_or_make_curve_keys(o.data_dir + "/keys/overlay");
+  if (!keys) {
+    return tl::unexpected(keys.error());
+  }
+  services->overlay_server_key = keys->public_key;
+  edge_supervisor::options options;
+  options.endpoint = o.overlay_endpoint;
+  options.keys = *keys;
+  for (const auto& d : actors::online_devices(*store.rows)) {
+    options.known_online.push_back({d.device, d.edge, d.epoch});
+  }
+  edge_supervisor::callbacks callbacks;
+  callbacks.devices = [rows = store.rows] { return actors::admitted_devices(*rows); };
+  callbacks.on_presence =
+    [this](std::int64_t number, const std::vector<messages::presence_entry>& entries) {
+      deliver_presence(entities, number, entries);
+    };
+  callbacks.on_alarm = [](const messages::edge_alarm& a) {
+    log::warn("overlay alarm", {{"what", messages::dump_json(nlohmann::json(a))}});
+  };
+  edge = std::make_unique<edge_supervisor>(std::move(options), std::move(callbacks));
+  actors::overlay_port port;
+  port.admit = [e = edge.get()](std::vector<messages::admitted_device> d) {
+    e->admit(std::move(d));
+  };
+  port.revoke = [e = edge.get()](std::vector<std::int64_t> d) { e->revoke(std::move(d)); };
+  port.notify = [e = edge.get()](messages::send_notice n) { e->notify(std::move(n)); };
+  port.now = now_ms;
+  services->overlay_endpoint = [e = edge.get(), configured = o.overlay_endpoint] {
+    const auto bound = e->endpoint();
+    return bound.empty() ? configured : bound;
+  };
+  notifier = actors::spawn_notifier(*system, journal, store, std::move(port));
+  return edge->start();
+}
+
 void node::impl::stop() {
   constexpr int grace_ms = 3000;
   if (http) {
     http->stop(grace_ms);
+  }
+  if (notifier) {
+    // It calls the supervisor, so it ends first.
+    caf::scoped_actor self(*system);
+    caf::anon_send_exit(notifier, caf::exit_reason::user_shutdown);
+    self->wait_for(notifier);
+    notifier = nullptr;
+  }
+  if (edge) {
+    edge->stop();
   }
   uploads.reset();
   entities.stop();
@@ -251,7 +321,11 @@ result<std::unique_ptr<node>> node::start(const node_options& o) {
   auto i = std::make_unique<impl>();
   i->o = o;
   for (const auto step :
-       {&impl::open_stores, &impl::start_actors, &impl::start_http, &impl::start_registry}) {
+       {&impl::open_stores,
+        &impl::start_actors,
+        &impl::open_http,
+        &impl::start_registry,
+        &impl::start_overlay}) {
     if (auto ok = ((*i).*step)(); !ok) {
       if (i->services) {
         i->stop();
@@ -273,7 +347,7 @@ std::uint16_t node::http_port() const {
 }
 
 std::string node::overlay_endpoint() const {
-  return impl_->services->overlay_endpoint;
+  return impl_->services->overlay_endpoint();
 }
 
 const std::string& node::generated_password() const {
