@@ -200,7 +200,8 @@ std::string device_suffix(std::string_view uuid) {
 }
 
 std::string keep_repository(std::string_view uuid) {
-  return "slipway/" + device_suffix(uuid);
+  // With a host part, so that no engine takes it for a name on Docker Hub.
+  return "localhost/slipway/" + device_suffix(uuid);
 }
 
 std::string image_key_of(std::string_view image, std::string (*hash)(std::string_view)) {

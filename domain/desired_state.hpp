@@ -85,7 +85,7 @@ struct device_context {
 
 /// Short form of the device in names, so that devices on one engine do not collide.
 [[nodiscard]] std::string device_suffix(std::string_view uuid);
-/// Tag by which an agent holds on to an image: `slipway/<device>:<key>`.
+/// Tag by which an agent holds on to an image: `localhost/slipway/<device>:<key>`.
 [[nodiscard]] std::string keep_repository(std::string_view uuid);
 [[nodiscard]] std::string image_key_of(
   std::string_view image,

@@ -37,6 +37,8 @@ struct current_state {
   std::vector<current_object> networks;
   std::vector<current_object> volumes;
   std::set<std::string> images;  ///< keys that this agent holds a tag on
+  /// References of images on the engine that no agent holds: people brought them, so releasing must not delete them.
+  std::set<std::string> foreign_images;
 };
 
 enum class step_kind {

@@ -1,0 +1,205 @@
+#include "agent/supervisor.hpp"
+
+#include "agent/actor_support.hpp"
+#include "agent/engine_worker.hpp"
+#include "agent/fetcher.hpp"
+#include "runtime/log.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
+namespace slipway::agent {
+
+template <class F, class... Ts>
+caf::actor supervisor_state::start(const char* what, F behavior, Ts&&... arguments) {
+  auto child =
+    world.detach
+      ? self->spawn<caf::monitored + caf::detached>(behavior, std::forward<Ts>(arguments)...)
+      : self->spawn<caf::monitored>(behavior, std::forward<Ts>(arguments)...);
+  living.emplace(child->address(), what);
+  return child;
+}
+
+void supervisor_state::boot() {
+  // A device that is registered already works at once, with or without a network.
+  start_provisioner();
+}
+
+void supervisor_state::start_provisioner() {
+  start(
+    "identity",
+    provisioner,
+    world.config,
+    world.work,
+    provisioner_links{caf::actor(self), settings.provision_retry, world.random});
+}
+
+void supervisor_state::registered_as(const registered& m) {
+  identity = m;
+  world.identity_known(m);
+  start_workers();
+}
+
+void supervisor_state::start_workers() {
+  settings.device.uuid = identity.uuid;
+  const auto reporting = start(
+    "reporter",
+    reporter,
+    world.report_api,
+    world.store,
+    reporter_settings{
+      identity.uuid,
+      identity.device_key,
+      settings.report_gap,
+      milliseconds(300'000),
+      settings.poll_interval},
+    reporter_links{world.host, world.now});
+  const auto engine = start("engine", engine_worker, world.engine);
+  const auto fetching = start("fetcher", fetcher, world.fetch_engine);
+  // The applier never blocks, so it shares the scheduler's threads.
+  const auto applying = self->spawn<caf::monitored>(
+    applier,
+    world.store,
+    settings.device,
+    applier_links{
+      reporting,
+      engine,
+      fetching,
+      [host = world.fetch_engine] { host->cancel(); },
+      world.now});
+  living.emplace(applying->address(), "applier");
+  poller_actor = start(
+    "poller",
+    poller,
+    world.poll_api,
+    world.store,
+    poller_settings{
+      identity.uuid,
+      identity.device_key,
+      settings.poll_interval,
+      settings.poll_interval_is_fixed},
+    poller_links{
+      applying,
+      reporting,
+      // The link comes later, and may be another one by then: acknowledgements go through here.
+      [me = caf::actor(self)](std::uint64_t id) { caf::anon_send(me, notice_handled{id}); },
+      world.random});
+  if (link_allowed) {
+    start_link();
+  }
+}
+
+void supervisor_state::announced_now() {
+  link_allowed = true;
+  if (poller_actor) {
+    start_link();
+  }
+}
+
+void supervisor_state::start_link() {
+  if (!world.overlay) {
+    runtime::log::info("no overlay configured; working by polling alone");
+    return;
+  }
+  const overlay_factory make = [make = world.overlay, uuid = identity.uuid](link_callbacks c) {
+    return make(uuid, std::move(c));
+  };
+  link = start("link", link_actor, make, poller_actor);
+}
+
+void supervisor_state::kill_all() {
+  poller_actor = nullptr;
+  link = nullptr;
+  world.cancel_calls();
+  for (const auto& [address, what] : living) {
+    if (const auto child = caf::actor_cast<caf::actor>(address)) {
+      self->send_exit(child, caf::exit_reason::user_shutdown);
+    }
+  }
+  self->delayed_send(self, std::chrono::milliseconds(200), stop_tick{});
+}
+
+void supervisor_state::down(const caf::down_msg& m) {
+  const auto it = living.find(m.source);
+  if (it == living.end()) {
+    return;
+  }
+  const bool expected = m.reason == caf::exit_reason::normal || failed || stopping;
+  if (!expected) {
+    runtime::log::error(
+      "actor ended, all start afresh",
+      {{"actor", it->second}, {"why", self->system().render(m.reason)}});
+    failed = true;
+  }
+  living.erase(it);
+  if (stopping) {
+    if (living.empty()) {
+      self->quit(caf::exit_reason::normal);
+    }
+    return;
+  }
+  if (failed && living.empty()) {
+    const auto pause = backoff(revive_backoff_first, revive_backoff_max, failures);
+    ++failures;
+    self->delayed_send(self, pause, revive{});
+  } else if (failed && !expected) {
+    kill_all();
+  }
+}
+
+void supervisor_state::revive_workers() {
+  failed = false;
+  start_provisioner();
+}
+
+/// A call may have begun just after the last cancel.
+void supervisor_state::cancel_again() {
+  if ((stopping || failed) && !living.empty()) {
+    world.cancel_calls();
+    self->delayed_send(self, std::chrono::milliseconds(200), stop_tick{});
+  }
+}
+
+void supervisor_state::stop(const caf::error&) {
+  if (stopping) {
+    return;
+  }
+  stopping = true;
+  if (living.empty()) {
+    self->quit(caf::exit_reason::normal);
+    return;
+  }
+  kill_all();
+}
+
+caf::behavior supervisor(
+  caf::stateful_actor<supervisor_state>* self,
+  agent_world world,
+  agent_settings settings) {
+  self->set_default_handler(drop_unexpected);
+  self->set_exception_handler(exception_to_error);
+  auto& s = self->state;
+  s.self = self;
+  s.world = std::move(world);
+  s.settings = std::move(settings);
+  self->set_down_handler([](caf::scheduled_actor* who, caf::down_msg& m) {
+    static_cast<caf::stateful_actor<supervisor_state>*>(who)->state.down(m);
+  });
+  self->set_exit_handler([](caf::scheduled_actor* who, caf::exit_msg& m) {
+    static_cast<caf::stateful_actor<supervisor_state>*>(who)->state.stop(m.reason);
+  });
+  s.boot();
+  return {
+    [self](const registered& m) { self->state.registered_as(m); },
+    [self](const announced&) { self->state.announced_now(); },
+    [self](const revive&) { self->state.revive_workers(); },
+    [self](const stop_tick&) { self->state.cancel_again(); },
+    [self](const notice_handled& m) {
+      if (self->state.link) {
+        self->send(self->state.link, m);
+      }
+    },
+  };
+}
+
+}  // namespace slipway::agent

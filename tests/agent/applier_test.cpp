@@ -1,0 +1,256 @@
+#include "agent/applier.hpp"
+
+#include "agent/engine_worker.hpp"
+#include "agent/fetcher.hpp"
+#include "tests/support/actor_world.hpp"
+#include "tests/support/agent_fakes.hpp"
+#include "tests/support/targets.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace slipway;
+using namespace slipway::agent;
+using namespace slipway::tests;
+using namespace std::chrono_literals;
+using json = nlohmann::json;
+
+namespace {
+
+caf::behavior report_listener(caf::event_based_actor*, std::vector<json>* reports) {
+  return {[reports](const state_changed& m) { reports->push_back(json::parse(*m.apps)); }};
+}
+
+struct fixture {
+  actor_world world;
+  memory_files files;
+  state_store store{files};
+  fake_engine engine;
+  std::vector<json> reports;
+  int cancels = 0;
+  caf::actor ear = world.system().spawn(report_listener, &reports);
+  caf::actor worker = world.system().spawn(engine_worker, &engine);
+  caf::actor fetch_worker = world.system().spawn(fetcher, &engine);
+  caf::actor actor;
+
+  ~fixture() {
+    for (const auto& a : {ear, worker, fetch_worker, actor}) {
+      caf::anon_send_exit(a, caf::exit_reason::kill);
+    }
+  }
+  void boot() {
+    if (actor) {
+      caf::anon_send_exit(actor, caf::exit_reason::kill);
+      world.run();
+    }
+    actor = world.system().spawn(
+      applier,
+      &store,
+      a_device(),
+      applier_links{
+        ear,
+        worker,
+        fetch_worker,
+        [this] { ++cancels; },
+        [this] { return world.now(); }});
+    world.run();
+  }
+  void target(const std::string& commit, json services) {
+    auto t =
+      domain::parse_target(target_json(commit, release_json(1, std::move(services))), device_uuid);
+    REQUIRE(t);
+    caf::anon_send(
+      actor,
+      target_arrived{std::make_shared<const domain::target_state>(std::move(*t))});
+    world.run();
+  }
+  json release(const std::string& commit) const {
+    return reports.back()[app_uuid]["releases"][commit];
+  }
+};
+
+json one(char content = 'a') {
+  return {{"web", service_json(1, content)}};
+}
+
+}  // namespace
+
+TEST_CASE("a target is fetched, made, started and reported as done") {
+  fixture f;
+  f.boot();
+  f.target("c1", one());
+  f.world.advance(5s);
+  REQUIRE(f.engine.model.state.containers.size() == 1);
+  CHECK(f.release("c1")["update_status"] == "done");
+  CHECK(f.release("c1")["services"]["web"]["status"] == "Running");
+  CHECK(f.reports.back()[app_uuid]["release_uuid"] == "c1");
+  std::vector<std::string> said;
+  for (const auto& r : f.reports) {
+    said.push_back(r[app_uuid]["releases"]["c1"]["update_status"]);
+  }
+  CHECK(std::find(said.begin(), said.end(), "downloading") != said.end());
+  CHECK(std::find(said.begin(), said.end(), "applying changes") != said.end());
+}
+
+TEST_CASE("nothing is claimed to run before it runs") {
+  fixture f;
+  f.boot();
+  f.target("c1", one());
+  f.world.advance(5s);
+  f.reports.clear();
+  f.engine.pull_fails[std::string(64, 'b')] = 1000;
+  f.target("c2", one('b'));
+  f.world.advance(5s);
+  CHECK(f.reports.back()[app_uuid]["release_uuid"] == "c1");
+  CHECK(f.release("c2")["services"]["web"]["status"] == "Downloading");
+  // The old release still runs and is still told, with its own image.
+  CHECK(f.release("c1")["services"]["web"]["status"] == "Running");
+  CHECK(f.release("c1")["services"]["web"]["image"] == one()["web"]["image"]);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+}
+
+TEST_CASE(
+  "a failed pull waits longer each time while what runs is left alone, and a new target forgets "
+  "it") {
+  fixture f;
+  f.boot();
+  f.engine.pull_fails[std::string(64, 'a')] = 1000;
+  f.target("c1", one());
+  f.world.advance(60s);
+  const auto tries = f.engine.pulls.size();
+  CHECK(tries >= 5);
+  CHECK(tries <= 8);
+  f.target("c2", one('b'));
+  f.world.advance(5s);
+  CHECK(f.engine.model.service("web") != nullptr);
+}
+
+TEST_CASE(
+  "an engine that is down is asked ever less often, and everything goes on when it is back") {
+  fixture f;
+  f.boot();
+  f.engine.down = true;
+  f.target("c1", one());
+  f.world.advance(120s);
+  CHECK(f.engine.snapshots < 12);
+  CHECK(f.engine.snapshots > 3);
+  f.engine.down = false;
+  f.world.advance(200s);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+  CHECK(f.release("c1")["update_status"] == "done");
+}
+
+TEST_CASE("a device boots without a network: the stored target is carried out") {
+  fixture f;
+  REQUIRE(f.store.save_target({"e", target_json("c1", release_json(1, one()))}));
+  f.boot();
+  f.world.advance(5s);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+}
+
+TEST_CASE("a restart of the agent touches no container") {
+  fixture f;
+  REQUIRE(f.store.save_target({"e", target_json("c1", release_json(1, one()))}));
+  f.boot();
+  f.world.advance(5s);
+  const auto id = f.engine.model.service("web")->id;
+  f.engine.model.log.clear();
+  f.boot();
+  f.world.advance(60s);
+  CHECK(f.engine.model.log.empty());
+  CHECK(f.engine.model.service("web")->id == id);
+}
+
+TEST_CASE("lost or damaged records delete nothing") {
+  fixture f;
+  REQUIRE(f.store.save_target({"e", target_json("c1", release_json(1, one()))}));
+  f.boot();
+  f.world.advance(5s);
+  f.engine.model.log.clear();
+  SECTION("all gone") {
+    f.files.content.clear();
+  }
+  SECTION("all damaged") {
+    for (auto& [name, bytes] : f.files.content) {
+      bytes = bytes.substr(0, bytes.size() / 2);
+    }
+  }
+  f.boot();
+  f.world.advance(60s);
+  CHECK(f.engine.model.log.empty());
+  CHECK(f.engine.model.state.containers.size() == 1);
+}
+
+TEST_CASE("images are recorded before the pull, and deleted later only then") {
+  fixture f;
+  const auto web = one()["web"]["image"].get<std::string>();
+  f.boot();
+  SECTION("pulled by us") {
+    f.target("c1", one());
+    CHECK(f.store.load_images().at(std::string(64, 'a')) == web);
+    f.world.advance(5s);
+    f.target("c2", one('b'));
+    f.world.advance(10s);
+    REQUIRE(f.engine.released.size() == 1);
+    CHECK(f.engine.released[0].second == web);
+    CHECK(f.store.load_images().size() == 1);
+  }
+  SECTION("people brought it") {
+    f.engine.model.state.foreign_images.insert(web);
+    f.target("c1", one());
+    f.world.advance(5s);
+    f.target("c2", one('b'));
+    f.world.advance(10s);
+    REQUIRE(f.engine.released.size() == 1);
+    CHECK(f.engine.released[0].second.empty());
+  }
+}
+
+TEST_CASE("a step that the engine refuses is tried again ever less often") {
+  fixture f;
+  f.boot();
+  f.engine.refuse = "create";
+  f.target("c1", one());
+  f.world.advance(120s);
+  CHECK(f.engine.snapshots < 30);
+  CHECK(f.release("c1")["update_status"] == "applying changes");
+  f.engine.refuse.clear();
+  f.world.advance(200s);
+  CHECK(f.release("c1")["update_status"] == "done");
+}
+
+TEST_CASE("what crashed and was removed behind the agent's back is put right by the patrol") {
+  fixture f;
+  f.boot();
+  f.target("c1", one());
+  f.world.advance(5s);
+  f.engine.model.state.containers.clear();
+  f.world.advance(40s);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+}
+
+TEST_CASE("a converged device is quiet") {
+  fixture f;
+  f.boot();
+  f.target("c1", one());
+  f.world.advance(10s);
+  const auto before = f.engine.snapshots;
+  f.world.advance(300s);
+  CHECK(f.engine.snapshots - before <= 10);
+}
+
+TEST_CASE("a stop that the target asked for is remembered over a restart") {
+  fixture f;
+  auto services = one();
+  f.boot();
+  f.target("c1", services);
+  f.world.advance(5s);
+  services["web"]["running"] = false;
+  f.target("c1", services);
+  f.world.advance(5s);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::exited);
+  f.boot();
+  services["web"]["running"] = true;
+  f.target("c1", services);
+  f.world.advance(5s);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+}
