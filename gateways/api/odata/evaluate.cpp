@@ -193,8 +193,11 @@ value function(session& s, const expr& e, frame& f) {
   std::array<const value*, 3> arguments{&scratch[0], &scratch[1], &scratch[2]};
   for (std::size_t i = 0; i < e.children.size(); ++i) {
     arguments[i] = &evaluate(s, e.children[i], f, scratch[i]);
-    if (is_null(*arguments[i])) {
+    if (is_null(*arguments[i]) || s.stopped()) {
       return {};
+    }
+    if (const auto* text = std::get_if<std::string>(arguments[i])) {
+      s.charge_text(text->size());
     }
   }
   auto result = apply_text_function(e.what, arguments);

@@ -20,6 +20,8 @@ namespace {
 
 /// Beyond so many ids from indices, what the requester could see may be fewer.
 constexpr std::size_t many_ids = 1'000;
+/// Values that one sort may hold.
+constexpr std::size_t sorted_bytes_max = 64U << 20U;
 /// Texts of expanded references that are kept for the next row that leads to the same one.
 constexpr std::size_t fragments_max = 10'000;
 
@@ -95,11 +97,12 @@ public:
     if (wanted == 0) {
       return hits;
     }
+    std::size_t sorted_bytes = 0;
     from.each([&](const row& r, const row_ptr& owner) {
       if (passes(s_, q.filter, r)) {
         hits.push_back({messages::id_of(r), s_.keep(r, owner), {}});
         if (!from.in_order) {
-          hits.back().keys = keys_of(q, r);
+          hits.back().keys = keys_of(q, r, sorted_bytes);
         }
       }
       return !s_.stopped() && !(from.in_order && hits.size() >= wanted);
@@ -201,13 +204,21 @@ private:
     write_all(out, e.rows, hits);
   }
 
-  std::vector<value> keys_of(const query& q, const row& r) {
+  std::vector<value> keys_of(const query& q, const row& r, std::size_t& bytes) {
     std::vector<value> keys;
+    keys.reserve(q.orderby.size());
     frame f{};
     f[0] = &r;
     for (const auto& o : q.orderby) {
       value scratch;
       keys.push_back(evaluate(s_, o.by, f, scratch));
+      const auto* text = std::get_if<std::string>(&keys.back());
+      bytes += sizeof(value) + (text != nullptr ? text->size() : 0);
+    }
+    if (bytes > sorted_bytes_max) {
+      s_.fail(
+        "the query sorts more than " + std::to_string(sorted_bytes_max)
+        + " bytes: narrow its filter");
     }
     return keys;
   }

@@ -2,6 +2,8 @@
 
 #include "gateways/api/odata/expression_parser.hpp"
 #include "gateways/api/odata/lexer.hpp"
+#include "gateways/api/odata/literals.hpp"
+#include "gateways/api/odata/parse_state.hpp"
 #include "gateways/api/odata/uri.hpp"
 
 #include <algorithm>

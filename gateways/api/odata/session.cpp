@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kept_bytes_max = 16U << 20U;
 constexpr std::size_t kept_rows_max = 20'000;
 constexpr std::size_t rows_between_deadline_checks = 256;
+constexpr std::size_t text_between_deadline_checks = 16U << 20U;
 
 std::size_t bytes_of(const row& r) {
   std::size_t n = sizeof(row) + r.size() * sizeof(value);
@@ -51,13 +52,10 @@ row_ptr session::fetch(const domain::resource_def& resource, std::int64_t id) {
   }
   auto found = rows_.get(resource.number, id);
   row_ptr r;
-  std::size_t bytes = 0;
   if (found && rights_.visible(resource, *found)) {
-    bytes = bytes_of(*found);
-    r = std::make_shared<const row>(std::move(*found));
+    r = own(std::move(*found));
   }
-  if (kept_bytes_ + bytes <= kept_bytes_max && cache_.size() < kept_rows_max) {
-    kept_bytes_ += bytes;
+  if (live_bytes_ <= kept_bytes_max && cache_.size() < kept_rows_max) {
     cache_.emplace(k, r);
   }
   return r;
@@ -132,21 +130,40 @@ bool session::charge() {
     fail(
       "the query looks at more than " + std::to_string(rights_.rows_examined_max)
       + " rows: narrow its filter");
-  } else if (
-    examined_ % rows_between_deadline_checks == 0 && rights_.expired && rights_.expired()) {
-    fail("the query takes too long: narrow its filter");
+  } else if (examined_ % rows_between_deadline_checks == 0) {
+    check_deadline();
   }
   return !failure_;
 }
 
-row_ptr session::keep(const row& r, const row_ptr& owner) {
+void session::charge_text(std::size_t bytes) {
+  text_bytes_ += bytes;
+  if (text_bytes_ > text_between_deadline_checks) {
+    text_bytes_ = 0;
+    check_deadline();
+  }
+}
+
+void session::check_deadline() {
+  if (rights_.expired && rights_.expired()) {
+    fail("the query takes too long: narrow its filter");
+  }
+}
+
+row_ptr session::own(row r) {
   const auto bytes = bytes_of(r);
-  if (kept_bytes_ + bytes > kept_bytes_max) {
+  live_bytes_ += bytes;
+  return {new row(std::move(r)), [this, bytes](const row* p) {
+            live_bytes_ -= bytes;
+            delete p;
+          }};
+}
+
+row_ptr session::keep(const row& r, const row_ptr& owner) {
+  if (live_bytes_ > kept_bytes_max) {
     return nullptr;
   }
-  // A row of the cache is counted twice then, which errs on the safe side.
-  kept_bytes_ += bytes;
-  return owner != nullptr ? owner : std::make_shared<const row>(r);
+  return owner != nullptr ? owner : own(r);
 }
 
 void session::fail(std::string detail) {

@@ -38,7 +38,7 @@ struct statistics {
 using row_ptr = std::shared_ptr<const messages::row>;
 
 /// One request's way to rows: every row passes the visibility check here, and is paid for. Rows are kept while the request runs,
-/// within a bound, because expanded references mostly lead to the same few.
+/// within a bound, because expanded references mostly lead to the same few. Must outlive every row it hands out.
 class session {
 public:
   session(const domain::row_source& rows, const access& rights);
@@ -63,7 +63,9 @@ public:
 
   /// Charges one row. False when the request has to end.
   bool charge();
-  /// Keeps `owner`, or a copy of `r`, as long as there is room; else null, and the row has to be fetched again.
+  /// Asks after the deadline once functions have read `bytes` of text more often than a few rows would give cause to.
+  void charge_text(std::size_t bytes);
+  /// `owner`, or a copy of `r`, while there is room; else null, and the row has to be fetched again.
   row_ptr keep(const messages::row& r, const row_ptr& owner);
 
   void fail(std::string detail);
@@ -84,11 +86,15 @@ private:
     std::size_t operator()(const key& k) const noexcept;
   };
 
+  row_ptr own(messages::row r);
+  void check_deadline();
+
   const domain::row_source& rows_;
   const access& rights_;
+  std::size_t live_bytes_ = 0;  ///< of all rows handed out and not yet let go; must outlive them
   std::unordered_map<key, row_ptr, key_hash> cache_;
-  std::size_t kept_bytes_ = 0;
   std::size_t examined_ = 0;
+  std::size_t text_bytes_ = 0;
   std::optional<messages::error> failure_;
 };
 

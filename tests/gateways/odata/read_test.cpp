@@ -279,6 +279,25 @@ TEST_CASE("a query that looks at too many rows, runs too long or answers too muc
     w.get("cpu_architecture/$count").at("error") == "the query takes too long: narrow its filter");
 }
 
+TEST_CASE("large texts are bounded in what is kept, sorted and searched") {
+  world w;
+  const std::string megabyte(1'000'000, 'n');
+  for (std::int64_t i = 1000; i < 1070; ++i) {
+    w.rows.put("device_type", i, {{"slug", std::to_string(i)}, {"logo", megabyte}});
+  }
+  CHECK(
+    w.get("device_type?$orderby=logo asc").at("error")
+    == "the query sorts more than 67108864 bytes: narrow its filter");
+  // More rows than are kept in hand: those that do not fit are read again.
+  CHECK(w.get("device_type?$select=id&$orderby=slug asc").at("d").size() == 72);
+  CHECK(w.stats.rows_examined > 100);
+  CHECK(w.get("device_type/$count?$filter=contains(logo,'x')") == parsed(R"({"d":0})"));
+  w.expired = true;
+  CHECK(
+    w.get("device_type/$count?$filter=contains(logo,'x')").at("error")
+    == "the query takes too long: narrow its filter");
+}
+
 TEST_CASE("an index is used where one helps") {
   world w;
   w.hints = false;
