@@ -40,8 +40,8 @@ public:
   [[nodiscard]] pid_t pid() const { return pid_; }
 
 private:
+  int out_ = -1;  // before pid_, whose start fills it
   pid_t pid_ = -1;
-  int out_ = -1;
 };
 
 }  // namespace slipway::test
