@@ -197,6 +197,33 @@ messages::result<void> api::remove(const std::string& path) {
   return send("DELETE", path, nullptr).map([](const std::string&) {});
 }
 
+messages::result<std::string> api::manifest_digest(
+  const std::string& registry,
+  const std::string& repository,
+  const std::string& registry_token) {
+  runtime::http_request r;
+  r.method = "HEAD";
+  r.url = server_.substr(0, server_.find("://") + 3) + registry + "/v2/" + repository
+          + "/manifests/latest";
+  r.headers.emplace_back("Authorization", "Bearer " + registry_token);
+  r.headers.emplace_back(
+    "Accept",
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json");
+  const auto reply = client_.send(r);
+  if (!reply) {
+    return tl::unexpected(messages::with_context(registry, reply.error()));
+  }
+  const std::string digest(reply->header("docker-content-digest"));
+  if (reply->status != 200 || !digest.starts_with("sha256:")) {
+    return fail(
+      errc::manifest_unknown,
+      registry + " does not tell the digest of what was pushed, status "
+        + std::to_string(reply->status));
+  }
+  return digest;
+}
+
 messages::result<std::string>
 api::send(const std::string& method, const std::string& path, const json* body) {
   runtime::http_request r;

@@ -55,6 +55,12 @@ public:
   [[nodiscard]] messages::result<void> patch(const std::string& path, const nlohmann::json& body);
   [[nodiscard]] messages::result<void> remove(const std::string& path);
 
+  /// Digest of a manifest in a registry that is reached as the server is; for engines that do not tell what they pushed.
+  [[nodiscard]] messages::result<std::string> manifest_digest(
+    const std::string& registry,
+    const std::string& repository,
+    const std::string& registry_token);
+
   /// Makes a call of another thread end.
   void cancel() { client_.cancel(); }
 

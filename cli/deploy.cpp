@@ -262,6 +262,14 @@ private:
     if (auto pushed = maker.push(job, access); !pushed) {
       return pushed;
     }
+    if (job.digest.empty()) {  // podman does not tell
+      auto digest =
+        c_.server.manifest_digest(registry, job.location.substr(slash + 1), access.registry_token);
+      if (!digest) {
+        return tl::unexpected(digest.error());
+      }
+      job.digest = std::move(*digest);
+    }
     return finish_image(job, "success", "");
   }
 
@@ -284,9 +292,7 @@ private:
     if (status == "success") {
       body["push_timestamp"] = now;
       body["image_size"] = std::to_string(job.size_bytes);
-      if (!job.digest.empty()) {
-        body["content_hash"] = job.digest;
-      }
+      body["content_hash"] = job.digest;
     }
     return c_.server.patch("/v7/image(" + std::to_string(job.image) + ")", body);
   }
@@ -334,7 +340,7 @@ private:
       for (const auto& job : jobs_) {
         services.push_back(
           {{"name", job.service.name},
-           {"image", job.location + (job.digest.empty() ? "" : "@" + job.digest)},
+           {"image", job.location + "@" + job.digest},
            {"size", job.size_bytes}});
       }
       c_.out.print(

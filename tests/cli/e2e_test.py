@@ -278,6 +278,13 @@ class Deploy(Case):
         self.slipway("deploy", "gate", self.path)
         self.assertEqual(len(log.find("POST /v7/service$")), 2)
 
+    def test_the_registry_is_asked_for_the_digest_when_the_engine_does_not_tell(self):
+        self.engine.tells_digest = False
+        self.slipway("deploy", "gate", self.path)
+        self.assertEqual(len(self.api.log.find("HEAD /v2/v2/[0-9a-f]{32}/manifests/latest")), 2)
+        for _, _, body in self.api.log.find(r"PATCH /v7/image\("):
+            self.assertEqual(body["content_hash"], "sha256:" + "d" * 64)
+
     def test_the_engine_gets_the_context_of_each_service(self):
         self.slipway("deploy", "gate", self.path)
         names = tarfile.open(fileobj=io.BytesIO(self.engine.contexts[0])).getnames()
