@@ -392,4 +392,19 @@ decision decide(draft& d, const rule_context& c, const messages::set_presence& c
   return c.entity.id;
 }
 
+decision decide(draft& d, const rule_context& c, const messages::set_heartbeat& cmd) {
+  const auto& t = n().device;
+  const auto device = d.get(t.resource, c.entity.id);
+  if (!device) {
+    return fail(errc::not_found, "no such device");
+  }
+  if (as_text(field(*device, t.api_heartbeat_state)) != cmd.state) {
+    d.change(
+      t.resource,
+      c.entity.id,
+      {{t.api_heartbeat_state, cmd.state}, {t.changed_api_heartbeat_state_on__date, d.now()}});
+  }
+  return c.entity.id;
+}
+
 }  // namespace slipway::domain

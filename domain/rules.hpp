@@ -30,6 +30,7 @@ using decision = messages::result<std::int64_t>;
 decide(draft& d, const rule_context& c, const messages::register_device& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::report_state& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::set_presence& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::set_heartbeat& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::add_key& cmd);
 
 /// Rows that other entities write and that must be gone before this one may be removed: the devices of a fleet.

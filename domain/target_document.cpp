@@ -187,6 +187,16 @@ json target_builder::config() const {
 
 }  // namespace
 
+std::int64_t poll_interval_ms(const row_source& rows, const row& device) {
+  const auto application =
+    rows.get(n().application.resource, as_int(field(device, n().device.belongs_to__application)));
+  if (!application) {
+    return poll_interval_ms_default;
+  }
+  const target_builder b{rows, *application, messages::id_of(device)};
+  return std::stoll(b.config()["RESIN_SUPERVISOR_POLL_INTERVAL"].get<std::string>());
+}
+
 messages::result<std::string> device_target(const row_source& rows, std::int64_t device_id) {
   const auto device = rows.get(n().device.resource, device_id);
   const auto application = device ? rows.get(

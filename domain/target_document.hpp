@@ -13,6 +13,9 @@ namespace slipway::domain {
   const row_source& rows,
   std::int64_t device);
 
+/// How often the device is told to ask, ms.
+[[nodiscard]] std::int64_t poll_interval_ms(const row_source& rows, const messages::row& device);
+
 /// What a new device of the fleet would be told, of its target release or of `commit` (8.5). Errors: not_found.
 [[nodiscard]] messages::result<std::string>
 fleet_target(const row_source& rows, std::int64_t application, const std::string& commit);

@@ -113,7 +113,7 @@ std::uint64_t asker::correlation(const pending& p) {
   return p.waiter_->correlation;
 }
 
-void asker::deliver(const pending&, messages::entity_ref to, caf::message m) {
+void asker::deliver(messages::entity_ref to, caf::message m) {
   directory_.send(inbox_, to, std::move(m));
 }
 
@@ -145,5 +145,6 @@ template caf::message asker::pack(std::uint64_t, messages::register_device);
 template caf::message asker::pack(std::uint64_t, messages::report_state);
 template caf::message asker::pack(std::uint64_t, messages::set_presence);
 template caf::message asker::pack(std::uint64_t, messages::add_key);
+template caf::message asker::pack(std::uint64_t, messages::set_heartbeat);
 
 }  // namespace slipway::gateways

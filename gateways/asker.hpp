@@ -40,8 +40,14 @@ public:
   [[nodiscard]] pending
   send(boost::asio::any_io_executor executor, messages::entity_ref to, Command command) {
     auto p = begin(std::move(executor));
-    deliver(p, to, pack(correlation(p), std::move(command)));
+    deliver(to, pack(correlation(p), std::move(command)));
     return p;
+  }
+
+  /// Without waiting for an answer.
+  template <class Command>
+  void tell(messages::entity_ref to, Command command) {
+    deliver(to, pack(0, std::move(command)));
   }
 
   template <class Command>
@@ -55,7 +61,7 @@ private:
   struct table;
   [[nodiscard]] pending begin(boost::asio::any_io_executor executor);
   [[nodiscard]] static std::uint64_t correlation(const pending& p);
-  void deliver(const pending& p, messages::entity_ref to, caf::message m);
+  void deliver(messages::entity_ref to, caf::message m);
   template <class Command>
   static caf::message pack(std::uint64_t correlation, Command command);
 

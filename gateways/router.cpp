@@ -75,6 +75,10 @@ awaitable<void> router::handle(exchange& x) {
   return impl_->handle(x);
 }
 
+void router::sweep() {
+  impl_->devices.sweep();
+}
+
 awaitable<void> router::impl::not_found(exchange& x) {
   co_await x.respond(error_response(messages::errc::not_found, "no such address"));
 }

@@ -25,6 +25,8 @@ public:
   router(std::shared_ptr<const services> s, parts p, std::string domain);
   ~router();
   runtime::awaitable<void> handle(runtime::exchange& x);
+  /// Housekeeping; to be called every few seconds.
+  void sweep();
 
 private:
   struct impl;

@@ -8,7 +8,8 @@
 namespace slipway::gateways {
 
 messages::result<messages::requester> requester_of(const services& s, const runtime::exchange& x) {
-  return s.authenticator->identify(authenticator::secret_of(x.header("authorization"), x.head().query));
+  return s.authenticator->identify(
+    authenticator::secret_of(x.header("authorization"), x.head().query));
 }
 
 runtime::response error_response(const messages::error& e) {

@@ -27,11 +27,11 @@ struct services {
   std::function<std::int64_t()> now;               ///< ms since 1970
 
   // Addresses that clients and devices are told.
-  std::string api_url;             ///< `http://127.0.0.1:8080`
-  std::string registry_host;       ///< `127.0.0.1:8080`
+  std::string api_url;                            ///< `http://127.0.0.1:8080`
+  std::string registry_host;                      ///< `127.0.0.1:8080`
   std::function<std::string()> overlay_endpoint;  ///< `tcp://127.0.0.1:8090`, as bound
-  std::string overlay_server_key;  ///< Z85
-  std::string device_urls_base;    ///< `devices.<domain>`
+  std::string overlay_server_key;                 ///< Z85
+  std::string device_urls_base;                   ///< `devices.<domain>`
 };
 
 constexpr std::size_t json_body_bytes_max = 4U << 20U;

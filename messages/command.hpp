@@ -91,6 +91,12 @@ struct set_presence {
   SLIPWAY_FIELDS(edge, epoch, online, time)
 };
 
+/// How long ago the receiver asked for its target state, in words (balena-api.md 8.11).
+struct set_heartbeat {
+  std::string state;  ///< online, timeout or offline
+  SLIPWAY_FIELDS(state)
+};
+
 /// A new API key of the receiver's actor; `key_hash` is hex SHA-256 of the secret.
 struct add_key {
   requester by;

@@ -80,16 +80,11 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.data_dir = v.text("data_dir");
   c.http = *parse_listen_address(v.text("http_address"));
   c.overlay_endpoint = v.text("overlay_endpoint");
-  c.overlay_public =
-    v.text("overlay_public").empty() ? c.overlay_endpoint : v.text("overlay_public");
+  c.overlay_public = v.text("overlay_public");
   c.domain = v.text("domain");
   c.public_url = v.text("public_url");
   while (c.public_url.ends_with('/')) {
     c.public_url.pop_back();
-  }
-  if (c.public_url.empty()) {
-    c.public_url =
-      c.domain.empty() ? "http://" + v.text("http_address") : "https://api." + c.domain;
   }
   c.http_threads = or_cores(v.integer("http_threads"));
   c.scheduler_threads = or_cores(v.integer("scheduler_threads"));

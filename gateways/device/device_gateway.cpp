@@ -116,6 +116,9 @@ awaitable<void> device_gateway::get_state(exchange& x, std::string uuid) {
   }
   const auto by = requester_of(*s_, x);
   bool allowed = by && by->kind == requester_kind::device && by->id == t->device;
+  if (allowed) {
+    heartbeats_.seen(t->device, t->poll_ms);
+  }
   if (by && !allowed) {
     const auto view = s_->store.rows->view();
     const auto row = view->get(get().device.resource, t->device);

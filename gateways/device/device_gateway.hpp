@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateways/device/heartbeats.hpp"
 #include "gateways/device/target_cache.hpp"
 #include "gateways/services.hpp"
 
@@ -11,7 +12,11 @@ namespace slipway::gateways::device {
 /// What devices ask (balena-api.md 8). Each answers the exchange.
 class device_gateway {
 public:
-  explicit device_gateway(std::shared_ptr<const services> s) : s_(std::move(s)), targets_(s_) {}
+  explicit device_gateway(std::shared_ptr<const services> s)
+    : s_(std::move(s)), targets_(s_), heartbeats_(s_) {}
+
+  /// To be called every few seconds.
+  void sweep() { heartbeats_.sweep(); }
 
   /// POST /device/register
   runtime::awaitable<void> enroll(runtime::exchange& x);
@@ -27,6 +32,7 @@ public:
 private:
   std::shared_ptr<const services> s_;
   target_cache targets_;
+  heartbeats heartbeats_;
 };
 
 }  // namespace slipway::gateways::device

@@ -39,13 +39,14 @@ target_cache::entry target_cache::compose(const std::string& uuid) const {
     e.fleet_change = s_->target_changes->read({entity_kind::fleet, t->application});
     const auto view = s_->store.rows->view();
     const auto row = view->get(d.resource, t->device);
-    if (row && messages::as_int(field(*row, d.belongs_to__application)) != t->application) {
+    if (!row || messages::as_int(field(*row, d.belongs_to__application)) != t->application) {
       continue;  // it moved to another fleet just now
     }
     auto body = domain::device_target(*view, t->device);
     if (!body) {
       return {};
     }
+    t->poll_ms = domain::poll_interval_ms(*view, *row);
     t->body = std::move(*body);
     t->etag = "\"" + runtime::sha256_hex(t->body).substr(0, 32) + "\"";
     e.value = std::move(t);

@@ -14,7 +14,8 @@ namespace slipway::gateways::device {
 struct target {
   std::int64_t device = 0;
   std::int64_t application = 0;
-  std::string etag;  ///< with quotes
+  std::int64_t poll_ms = 0;  ///< how often the device is told to ask
+  std::string etag;          ///< with quotes
   std::string body;
 };
 

@@ -1,46 +1,67 @@
 #include "domain/resource_model.hpp"
 #include "runtime/log.hpp"
+#include "runtime/serve_config.hpp"
 #include "runtime/server/edge_main.hpp"
 #include "runtime/server/node.hpp"
 #include "storage/embedded_store.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <csignal>
 #include <cstdio>
-#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
 using namespace slipway;
+using runtime::log::format;
+using runtime::log::level;
 
 constexpr int exit_unusable = 2;
+
+constexpr std::string_view usage =
+  "slipwayd: deploys software to fleets of Linux devices\n"
+  "\n"
+  "Usage: slipwayd COMMAND [OPTIONS]\n"
+  "\n"
+  "Commands:\n"
+  "  serve    run the server\n"
+  "  rebuild  rebuild the read model from the log and say whether it was identical\n"
+  "  edge     hold device sessions; started by serve\n"
+  "\n"
+  "`slipwayd COMMAND --help` tells a command's options. `slipwayd --version` prints the version.\n"
+  "\n"
+  "Examples:\n"
+  "  slipwayd serve --data-dir /var/lib/slipway\n"
+  "  slipwayd serve --data-dir D --http 127.0.0.1:0 --overlay tcp://127.0.0.1:0 --admin-file F\n"
+  "  slipwayd rebuild --data-dir D\n";
 
 int complain(const messages::error& e) {
   std::fprintf(stderr, "slipwayd: %s\n", e.detail.c_str());
   return exit_unusable;
 }
 
-/// Splits `127.0.0.1:8080`; the port after the last colon.
-bool split_address(const std::string& text, std::string& host, std::uint16_t& port) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) {
-    return false;
-  }
-  host = text.substr(0, colon);
-  try {
-    const auto n = std::stoul(text.substr(colon + 1));
-    port = static_cast<std::uint16_t>(n);
-    return n <= 65535 && !host.empty();
-  } catch (const std::exception&) {
-    return false;
-  }
+/// What a command line or a bad setting is answered with.
+int show(const std::string& text, int exit_code) {
+  std::fputs(text.c_str(), exit_code == 0 ? stdout : stderr);
+  return exit_code;
 }
 
-int serve(runtime::node_options o, const std::string& http) {
-  if (!split_address(http, o.http_address, o.http_port)) {
-    return complain({messages::errc::invalid_argument, "--http: not an address and port: " + http});
+void init_log(const std::string& least, const std::string& how) {
+  const auto l = least == "debug"   ? level::debug
+                 : least == "warn"  ? level::warn
+                 : least == "error" ? level::error
+                                    : level::info;
+  runtime::log::init("slipwayd", l, how == "json" ? format::json : format::text);
+}
+
+int serve(const std::vector<std::string>& arguments) {
+  const auto loaded = runtime::load_serve_config(arguments, runtime::process_environment());
+  if (!loaded.config) {
+    return show(loaded.text, loaded.exit_code);
   }
+  const auto& config = *loaded.config;
+  init_log(config.log_level, config.log_format);
   // Taken by sigwait below, so every thread starts with them blocked.
   sigset_t signals;
   sigemptyset(&signals);
@@ -48,19 +69,21 @@ int serve(runtime::node_options o, const std::string& http) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  auto node = runtime::node::start(o);
+  auto node = runtime::node::start(config);
   if (!node) {
     return complain(node.error());
   }
   if (!(*node)->generated_password().empty()) {
-    std::cout << "administrator: admin\npassword: " << (*node)->generated_password()
-              << "\n(shown this once; change it with `slipway user passwd`)" << std::endl;
+    std::printf(
+      "administrator: admin\npassword: %s\n(shown this once)\n",
+      (*node)->generated_password().c_str());
+    std::fflush(stdout);
   }
   runtime::log::info(
     "slipwayd serves",
-    {{"http", o.http_address + ":" + std::to_string((*node)->http_port())},
+    {{"http", config.http.host + ":" + std::to_string((*node)->http_port())},
      {"overlay", (*node)->overlay_endpoint()},
-     {"data", o.data_dir}});
+     {"data", config.data_dir}});
   int signal = 0;
   sigwait(&signals, &signal);
   runtime::log::info("slipwayd stops", {{"signal", std::to_string(signal)}});
@@ -68,20 +91,42 @@ int serve(runtime::node_options o, const std::string& http) {
   return 0;
 }
 
-int rebuild(const std::string& data_dir) {
-  const auto report = storage::rebuild({data_dir + "/store", nullptr, domain::resource_model()});
+const runtime::command_settings& rebuild_settings() {
+  static const runtime::command_settings command = [] {
+    runtime::setting data_dir;
+    data_dir.name = "data_dir";
+    data_dir.help = "Folder of a server that is not running";
+    data_dir.required = true;
+    return runtime::command_settings{
+      "slipwayd rebuild",
+      "Rebuild the read model from the log; exit code 0 when it was identical, 1 when it was not",
+      {data_dir},
+      "Examples:\n  slipwayd rebuild --data-dir /var/lib/slipway\n"};
+  }();
+  return command;
+}
+
+int rebuild(const std::vector<std::string>& arguments) {
+  const auto loaded =
+    runtime::load_settings(rebuild_settings(), arguments, runtime::process_environment());
+  if (!loaded.values) {
+    return show(loaded.text, loaded.exit_code);
+  }
+  const auto report = storage::rebuild(
+    {loaded.values->text("data_dir") + "/store", nullptr, domain::resource_model()});
   if (!report) {
     return complain(report.error());
   }
-  std::cout << "rebuild: " << (report->identical ? "identical" : "different") << ": "
-            << report->commits << " commits, " << report->events << " events, " << report->rows
-            << " rows, " << report->index_entries << " index entries";
-  if (!report->identical) {
-    std::cout << ", " << report->differences << " differences";
-  }
-  std::cout << std::endl;
+  std::printf(
+    "rebuild: %s: %llu commits, %llu events, %llu rows, %llu index entries, %llu differences\n",
+    report->identical ? "identical" : "different",
+    static_cast<unsigned long long>(report->commits),
+    static_cast<unsigned long long>(report->events),
+    static_cast<unsigned long long>(report->rows),
+    static_cast<unsigned long long>(report->index_entries),
+    static_cast<unsigned long long>(report->differences));
   for (const auto& line : report->first_differences) {
-    std::cout << "  " << line << "\n";
+    std::printf("  %s\n", line.c_str());
   }
   return report->identical ? 0 : 1;
 }
@@ -89,80 +134,21 @@ int rebuild(const std::string& data_dir) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"slipwayd: deploys software to fleets of Linux devices"};
-  app.set_version_flag("--version", std::string("slipwayd ") + SLIPWAY_VERSION);
-  app.require_subcommand(1);
-  app.footer(
-    "Examples:\n"
-    "  slipwayd serve --data-dir /var/lib/slipway\n"
-    "  slipwayd serve --data-dir D --http 127.0.0.1:0 --overlay tcp://127.0.0.1:0 --admin-file F\n"
-    "  slipwayd rebuild --data-dir D");
-
-  runtime::node_options o;
-  std::string http = "127.0.0.1:8080";
-  std::string log_level = "info";
-  std::string log_format = "text";
-  auto* serve_command = app.add_subcommand("serve", "Run the server");
-  serve_command->add_option("--data-dir", o.data_dir, "Folder for everything that is kept")
-    ->required()
-    ->envname("SLIPWAY_DATA_DIR");
-  serve_command->add_option("--http", http, "Address and port of HTTP; port 0 = any free one")
-    ->capture_default_str()
-    ->envname("SLIPWAY_HTTP");
-  serve_command->add_option("--overlay", o.overlay_endpoint, "Where devices connect to")
-    ->capture_default_str()
-    ->envname("SLIPWAY_OVERLAY");
-  serve_command
-    ->add_option(
-      "--domain",
-      o.domain,
-      "Serve api.NAME, registry2.NAME, ... instead of a plain address")
-    ->envname("SLIPWAY_DOMAIN");
-  serve_command
-    ->add_option("--public-url", o.public_url, "What clients and devices are told to use as API")
-    ->envname("SLIPWAY_PUBLIC_URL");
-  serve_command
-    ->add_option(
-      "--admin-file",
-      o.admin_file,
-      "name:password of the administrator that a first start creates")
-    ->envname("SLIPWAY_ADMIN_FILE");
-  serve_command->add_option("--http-threads", o.http_threads, "Threads that serve HTTP")
-    ->check(CLI::Range(1, 64))
-    ->capture_default_str()
-    ->envname("SLIPWAY_HTTP_THREADS");
-  serve_command->add_option("--log-level", log_level, "debug, info, warn or error")
-    ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-    ->envname("SLIPWAY_LOG_LEVEL");
-  serve_command->add_option("--log-format", log_format, "text or json")
-    ->check(CLI::IsMember({"text", "json"}))
-    ->envname("SLIPWAY_LOG_FORMAT");
-
-  auto* rebuild_command = app.add_subcommand(
-    "rebuild",
-    "Rebuild the read model from the log and say whether it was identical");
-  rebuild_command->add_option("--data-dir", o.data_dir, "Folder of a server that is not running")
-    ->required()
-    ->envname("SLIPWAY_DATA_DIR");
-
-  auto* edge_command = app.add_subcommand(
-    "edge",
-    "Hold device sessions; started by serve, which writes its configuration to standard input");
-
-  CLI11_PARSE(app, argc, argv);
-  const auto level = log_level == "debug"   ? runtime::log::level::debug
-                     : log_level == "warn"  ? runtime::log::level::warn
-                     : log_level == "error" ? runtime::log::level::error
-                                            : runtime::log::level::info;
-  runtime::log::init(
-    "slipwayd",
-    level,
-    log_format == "json" ? runtime::log::format::json : runtime::log::format::text);
-  if (*serve_command) {
-    return serve(std::move(o), http);
+  const std::string command = argc > 1 ? argv[1] : "";
+  const std::vector<std::string> rest(argv + std::min(argc, 2), argv + argc);
+  init_log("info", "text");
+  if (command == "serve") {
+    return serve(rest);
   }
-  if (*edge_command) {
+  if (command == "edge") {
     return runtime::edge_main();
   }
-  return rebuild(o.data_dir);
+  if (command == "rebuild") {
+    return rebuild(rest);
+  }
+  if (command == "--version") {
+    return show(std::string("slipwayd ") + SLIPWAY_VERSION + "\n", 0);
+  }
+  const bool asked = command == "--help" || command == "-h" || command == "help";
+  return show(std::string(usage), asked ? 0 : exit_unusable);
 }

@@ -24,6 +24,7 @@
 #include "storage/file_blob_store.hpp"
 #include "storage/repository_store.hpp"
 
+#include <boost/asio/steady_timer.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
@@ -40,6 +41,8 @@ using messages::entity_kind;
 using messages::result;
 
 namespace {
+
+constexpr auto sweep_interval = std::chrono::seconds{5};
 
 struct actor_config : caf::actor_system_config {
   explicit actor_config(int threads) {
@@ -72,14 +75,10 @@ actors::committed_hook forget_hook(
   };
 }
 
-std::string host_and_port(const node_options& o, std::uint16_t port) {
-  return o.http_address + ":" + std::to_string(port);
-}
-
 }  // namespace
 
 struct node::impl {
-  node_options o;
+  serve_config o;
   std::string generated_password;
   std::shared_ptr<const domain::schema> model = domain::resource_model();
   std::shared_ptr<change_clock> target_changes = std::make_shared<change_clock>();
@@ -101,12 +100,14 @@ struct node::impl {
   std::unique_ptr<http_server> http;
   std::unique_ptr<edge_supervisor> edge;
   caf::actor notifier;
+  std::unique_ptr<boost::asio::steady_timer> sweeper;
 
   result<void> open_stores();
   result<void> start_actors();
   result<void> start_registry();
   result<void> open_http();
   result<void> start_overlay();
+  void sweep_later();
   void stop();
 };
 
@@ -210,20 +211,20 @@ result<void> node::impl::start_registry() {
 
 result<void> node::impl::open_http() {
   http_server::options options;
-  options.address = o.http_address;
-  options.port = o.http_port;
+  options.address = o.http.host;
+  options.port = o.http.port;
   options.threads = o.http_threads;
   auto opened = http_server::open(options);
   if (!opened) {
     return tl::unexpected(opened.error());
   }
   http = std::move(*opened);
-  const auto address = host_and_port(o, http->port());
+  const auto address = o.http.host + ":" + std::to_string(http->port());
   services->registry_host = o.domain.empty() ? address : "registry2." + o.domain;
   services->api_url = !o.public_url.empty() ? o.public_url
                       : o.domain.empty()    ? "http://" + address
                                             : "http://api." + o.domain;
-  services->device_urls_base = "devices." + (o.domain.empty() ? o.http_address : o.domain);
+  services->device_urls_base = "devices." + (o.domain.empty() ? o.http.host : o.domain);
   world->registry_host = services->registry_host;
   return {};
 }
@@ -275,12 +276,23 @@ result<void> node::impl::start_overlay() {
   port.revoke = [e = edge.get()](std::vector<std::int64_t> d) { e->revoke(std::move(d)); };
   port.notify = [e = edge.get()](messages::send_notice n) { e->notify(std::move(n)); };
   port.now = now_ms;
-  services->overlay_endpoint = [e = edge.get(), configured = o.overlay_endpoint] {
+  services->overlay_endpoint = [e = edge.get(), configured = o.overlay_public] {
     const auto bound = e->endpoint();
-    return bound.empty() ? configured : bound;
+    return configured.empty() ? bound : configured;
   };
   notifier = actors::spawn_notifier(*system, journal, store, std::move(port));
   return edge->start();
+}
+
+/// Every few seconds, on the slow pool.
+void node::impl::sweep_later() {
+  sweeper->expires_after(sweep_interval);
+  sweeper->async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) {
+      router->sweep();
+      sweep_later();
+    }
+  });
 }
 
 void node::impl::stop() {
@@ -298,6 +310,11 @@ void node::impl::stop() {
   if (edge) {
     edge->stop();
   }
+  if (services && services->slow) {
+    services->slow->stop();
+    services->slow->join();
+  }
+  sweeper.reset();
   uploads.reset();
   entities.stop();
   services->ask.reset();
@@ -317,9 +334,9 @@ node::~node() {
   impl_->stop();
 }
 
-result<std::unique_ptr<node>> node::start(const node_options& o) {
+result<std::unique_ptr<node>> node::start(const serve_config& config) {
   auto i = std::make_unique<impl>();
-  i->o = o;
+  i->o = config;
   for (const auto step :
        {&impl::open_stores,
         &impl::start_actors,
@@ -337,7 +354,9 @@ result<std::unique_ptr<node>> node::start(const node_options& o) {
   parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
   parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
   parts.health = [] { return result<void>{}; };
-  i->router = std::make_unique<gateways::router>(i->services, std::move(parts), o.domain);
+  i->router = std::make_unique<gateways::router>(i->services, std::move(parts), config.domain);
+  i->sweeper = std::make_unique<boost::asio::steady_timer>(i->services->slow->get_executor());
+  i->sweep_later();
   i->http->start([r = i->router.get()](exchange& x) { return r->handle(x); });
   return std::unique_ptr<node>(new node(std::move(i)));
 }

@@ -173,7 +173,7 @@ TEST_CASE("the server's settings have working defaults") {
   CHECK(o.config->http.host == "127.0.0.1");
   CHECK(o.config->http.port == 8080);
   CHECK(o.config->overlay_endpoint == "tcp://127.0.0.1:8090");
-  CHECK(o.config->public_url == "http://127.0.0.1:8080");
+  CHECK(o.config->public_url.empty());
   CHECK(o.config->http_threads >= 1);
   CHECK(o.config->scheduler_threads >= 1);
   o = load_serve_config(
