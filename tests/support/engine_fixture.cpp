@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,11 +38,18 @@ pid_t spawn(std::vector<std::string> command, const std::filesystem::path& log) 
     argv.push_back(word.data());
   }
   argv.push_back(nullptr);
+  // A machine without CAP_SYS_RESOURCE cannot raise limits, which podman does by default: our own are enough.
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const auto limit = std::to_string(files.rlim_max);
+  const auto conf = log.parent_path() / "containers.conf";
+  std::ofstream(conf) << "[containers]\ndefault_ulimits = [\"nofile=" + limit + ":" + limit + "\"]\n";
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
     const int out = ::open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
     const int in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::setenv("CONTAINERS_CONF", conf.c_str(), 1);
     ::dup2(in, 0);
     ::dup2(out, 1);
     ::dup2(out, 2);
