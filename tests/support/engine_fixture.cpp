@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,12 +37,10 @@ pid_t spawn(std::vector<std::string> command, const std::filesystem::path& log) 
     argv.push_back(word.data());
   }
   argv.push_back(nullptr);
-  // A machine without CAP_SYS_RESOURCE cannot raise limits, which podman does by default: our own are enough.
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  const auto limit = std::to_string(files.rlim_max);
+  // A machine without CAP_SYS_RESOURCE cannot raise limits, which podman does by default; lowering is always allowed.
   const auto conf = log.parent_path() / "containers.conf";
-  std::ofstream(conf) << "[containers]\ndefault_ulimits = [\"nofile=" + limit + ":" + limit + "\"]\n";
+  std::ofstream(conf)
+    << "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
