@@ -191,11 +191,14 @@ void applier_state::done(const steps_done& m) {
   const bool only_waited = std::all_of(in_hand.begin(), in_hand.end(), [](const auto& s) {
     return s.kind == step_kind::wait;
   });
+  // The same steps again: the engine took them and nothing changed. Without a pause that would be a busy loop.
+  const bool no_effect = in_hand == done_last;
+  done_last = std::move(in_hand);
   in_hand.clear();
   if (!ok) {
     return failed(m.failed);
   }
-  schedule(only_waited ? std::chrono::seconds(1) : apply_pause);
+  schedule(only_waited || no_effect ? apply_wait : milliseconds(0));
 }
 
 void applier_state::failed(const std::string& why) {

@@ -16,7 +16,9 @@
 
 namespace slipway::agent {
 
-constexpr milliseconds apply_pause{200};          ///< between two rounds
+constexpr milliseconds apply_pause{200};  ///< between two rounds, when something came up meanwhile
+constexpr milliseconds apply_wait{
+  1'000};  ///< when the engine is busy, or did a step without effect
 constexpr milliseconds apply_backoff_first{500};  ///< after a failure, doubling
 constexpr milliseconds apply_backoff_max{900'000};
 constexpr milliseconds apply_patrol{30'000};        ///< looks again although nothing was asked
@@ -86,6 +88,7 @@ struct applier_state {
   unsigned failures = 0;
   std::uint64_t round = 0;
   std::vector<domain::step> in_hand;
+  std::vector<domain::step> done_last;
 };
 
 caf::behavior applier(

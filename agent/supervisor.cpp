@@ -91,7 +91,7 @@ void supervisor_state::start_workers() {
 
 void supervisor_state::announced_now() {
   link_allowed = true;
-  if (poller_actor) {
+  if (poller_actor && !link) {
     start_link();
   }
 }
@@ -149,6 +149,7 @@ void supervisor_state::down(const caf::down_msg& m) {
 
 void supervisor_state::revive_workers() {
   failed = false;
+  link_allowed = false;  // the new provisioner says so again
   start_provisioner();
 }
 
