@@ -36,7 +36,7 @@ constexpr int append_ticks_max = 2;
 /// the sender with (correlation, messages::outcome) once the events are durable.
 ///
 /// Accepts (std::uint64_t correlation, C) for each command C of messages/command.hpp. Untyped: it is spawned in thousands, and
-/// typed actors spawn at a third of the rate (ADR 3).
+/// typed actors spawn at a third of the rate (ADR 2).
 [[nodiscard]] caf::actor
 spawn_entity(caf::actor_system& system, messages::entity_ref ref, std::shared_ptr<const world> w);
 

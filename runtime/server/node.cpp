@@ -47,7 +47,7 @@ constexpr auto sweep_interval = std::chrono::seconds{5};
 struct actor_config : caf::actor_system_config {
   explicit actor_config(int threads) {
     add_message_types<caf::id_block::slipway>();
-    // `sharing` wakes an idle worker at once; requests wait on wake-ups (building blocks, ADR 3).
+    // `sharing` wakes an idle worker at once; requests wait on wake-ups.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", static_cast<std::size_t>(threads));
   }
