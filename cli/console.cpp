@@ -28,7 +28,7 @@ std::string padded(std::string text, std::size_t width) {
 }
 
 colour colour_of_state(std::string_view state) {
-  static constexpr std::array good{"online", "success", "idle", "Running", "yes"};
+  static constexpr std::array good{"online", "success", "idle", "operational", "Running", "yes"};
   static constexpr std::array bad{"offline", "failed", "error", "disconnected", "cancelled"};
   if (std::find(good.begin(), good.end(), state) != good.end()) {
     return colour::green;
