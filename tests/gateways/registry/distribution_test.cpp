@@ -264,6 +264,18 @@ TEST_CASE("a token opens what it lists and nothing else") {
   CHECK(with(pull + "x", "GET", "/v2/") == 401);
 }
 
+TEST_CASE("an alias that the token names reaches the real repository, for reading only") {
+  registry_process s;
+  const auto blob = "/v2/org/fleet/blobs/" + s.push_blob("by another name");
+  const auto bearer = "Bearer " + s.token("repository:org/fleet:pull,push");
+  const auto with = [&](const char* method, const std::string& path) {
+    return s.raw(method, path, "", {{"Authorization", bearer}});
+  };
+  CHECK(with("GET", blob).body == "by another name");
+  CHECK(with("POST", "/v2/org/fleet/blobs/uploads/").status == 401);
+  CHECK(s.send("GET", blob).status == 401);
+}
+
 TEST_CASE("the token endpoint takes scopes in every form and refuses a wrong secret") {
   registry_process s;
   const auto claims = [&](const std::string& query) {
