@@ -35,7 +35,10 @@ json container_config(const std::string& command) {
     {"Image", test::engine_fixture::base_image},
     {"Cmd", {"/bin/sh", "-c", command}},
     {"Labels", {{"io.slipway.test", "engine"}}},
-    {"HostConfig", {{"NetworkMode", "none"}}}};
+    // podman would raise the limit on processes, which needs CAP_SYS_RESOURCE.
+    {"HostConfig",
+     {{"NetworkMode", "none"},
+      {"Ulimits", {{{"Name", "nproc"}, {"Soft", 1024}, {"Hard", 1024}}}}}}};
 }
 
 /// Removes what a failed test left.

@@ -38,9 +38,9 @@ pid_t spawn(std::vector<std::string> command, const std::filesystem::path& log) 
   }
   argv.push_back(nullptr);
   // A machine without CAP_SYS_RESOURCE cannot raise limits, which podman does by default; lowering is always allowed.
+  // Processes cannot be limited here: builds would then fail. A test gives its containers that limit.
   const auto conf = log.parent_path() / "containers.conf";
-  std::ofstream(conf)
-    << "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
+  std::ofstream(conf) << "[containers]\ndefault_ulimits = [\"nofile=1024:1024\"]\n";
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
@@ -63,18 +63,18 @@ bool ended(pid_t pid) {
 }  // namespace
 
 engine_fixture::engine_fixture(kind which) {
-  if (const char* given = std::getenv("SLIPWAY_TEST_ENGINE");
-      given != nullptr && which == kind::dockerd) {
-    endpoint_ = given;
-  } else {
-    try {
+  const char* given = std::getenv("SLIPWAY_TEST_ENGINE");
+  try {
+    if (given != nullptr && which == kind::dockerd) {
+      endpoint_ = given;
+    } else {
       start(which);
-    } catch (...) {
-      stop();
-      throw;
     }
+    make_base_image();
+  } catch (...) {
+    stop();  // no destructor runs for what was not constructed
+    throw;
   }
-  make_base_image();
 }
 
 engine_fixture::~engine_fixture() {
