@@ -1,0 +1,475 @@
+// A notice for many devices at once: from the core's call over the bus to a real edge process to real CURVE sessions in two
+// other processes. Beside it, in turns, mosquitto with TLS 1.3 and as many subscribers.
+//   bench_fanout [--quick] [--sessions N] [--rounds N] [--only overlay|mosquitto]
+
+#include "fanout_shared.hpp"
+#include "runtime/child_process.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/crypto.hpp"
+#include "runtime/edge_supervisor.hpp"
+#include "runtime/log.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <thread>
+
+using namespace slipway;
+using namespace slipway::bench;
+
+namespace {
+
+constexpr int client_processes = 2;
+constexpr std::size_t payload_bytes = 150;  // about 200 B with its envelope
+constexpr double connect_seconds_max = 600;
+constexpr double round_seconds_max = 60;
+
+struct settings {
+  int sessions = 10'000;
+  int rounds = 10;
+  bool quick = false;
+  bool overlay = true;
+  bool mosquitto = true;
+};
+
+std::vector<pid_t> started;  // ended by `end_all`
+
+void end_all() {
+  for (const auto pid : started) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  started.clear();
+}
+
+[[noreturn]] void die(const std::string& what) {
+  std::fprintf(stderr, "bench_fanout: %s\n", what.c_str());
+  end_all();
+  std::exit(1);
+}
+
+void pause_ms(int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+contest& share() {
+  void* memory =
+    ::mmap(nullptr, sizeof(contest), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    die("no shared memory");
+  }
+  return *new (memory) contest;
+}
+
+/// Forks before any thread exists. The client waits until it is told to connect.
+void fork_clients(contest& c, int sessions, const std::function<void(int first, int last)>& run) {
+  for (int i = 0; i < client_processes; ++i) {
+    const auto pid = ::fork();
+    if (pid == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (c.go == 0) {
+        pause_ms(10);
+      }
+      run(sessions * i / client_processes, sessions * (i + 1) / client_processes);
+      ::_exit(0);
+    }
+    started.push_back(pid);
+  }
+}
+
+double resident_kb(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+  std::string word;
+  while (in >> word) {
+    if (word == "VmRSS:") {
+      double kb = 0;
+      in >> kb;
+      return kb;
+    }
+  }
+  return 0;
+}
+
+double cpu_seconds(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  const auto end = text.rfind(')');
+  unsigned long user = 0;
+  unsigned long system = 0;
+  if (
+    end == std::string::npos
+    || std::sscanf(
+         text.c_str() + end + 2,
+         "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+         &user,
+         &system)
+         != 2) {
+    return 0;
+  }
+  return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+struct figures {
+  std::vector<double> p50, p99, last, cpu;
+  double connect_seconds = 0;
+  double connect_cpu_ms = 0;
+  double kb_per_session = 0;
+};
+
+double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v.empty() ? 0 : v[v.size() / 2];
+}
+
+void connect_all(contest& c, int sessions, pid_t server, figures& out) {
+  const auto memory = resident_kb(server);
+  const auto cpu = cpu_seconds(server);
+  const auto t0 = now_ns();
+  c.go = 1;
+  while (c.connected < sessions) {
+    if (static_cast<double>(now_ns() - t0) / 1e9 > connect_seconds_max || c.failed > 0) {
+      die(
+        "only " + std::to_string(c.connected) + " sessions connected, " + std::to_string(c.failed)
+        + " failed");
+    }
+    pause_ms(20);
+  }
+  out.connect_seconds = static_cast<double>(now_ns() - t0) / 1e9;
+  out.connect_cpu_ms = (cpu_seconds(server) - cpu) * 1e3 / sessions;
+  pause_ms(1'000);
+  out.kb_per_session = (resident_kb(server) - memory) / sessions;
+}
+
+/// One broadcast; the time of each session counts from just before `send`.
+void round(
+  const char* name,
+  contest& c,
+  int sessions,
+  pid_t server,
+  const std::function<bool()>& send,
+  figures& out) {
+  c.received = 0;
+  const auto cpu = cpu_seconds(server);
+  const auto t0 = now_ns();
+  if (!send()) {
+    die("a broadcast could not be sent");
+  }
+  while (c.received < sessions) {
+    if (static_cast<double>(now_ns() - t0) / 1e9 > round_seconds_max) {
+      die(
+        std::string(name) + ": only " + std::to_string(c.received) + " sessions got the message, "
+        + std::to_string(c.failed) + " failed");
+    }
+    pause_ms(5);
+  }
+  std::vector<double> ms;
+  for (int i = 0; i < sessions; ++i) {
+    ms.push_back(static_cast<double>(c.at[static_cast<std::size_t>(i)] - t0) / 1e6);
+  }
+  std::sort(ms.begin(), ms.end());
+  out.p50.push_back(ms[ms.size() / 2]);
+  out.p99.push_back(ms[ms.size() * 99 / 100]);
+  out.last.push_back(ms.back());
+  pause_ms(300);  // acknowledgements and timers of the last round
+  out.cpu.push_back(cpu_seconds(server) - cpu);
+}
+
+void print(const char* name, const settings& s, const figures& f) {
+  std::printf(
+    "%-10s %6d sessions  p50 %7.1f ms  p99 %7.1f ms  last %7.1f ms (best %.1f, worst %.1f)  "
+    "server cpu %.2f s  %.1f KB/session  connect %.0f/s at %.2f ms cpu\n",
+    name,
+    s.sessions,
+    median(f.p50),
+    median(f.p99),
+    median(f.last),
+    *std::min_element(f.last.begin(), f.last.end()),
+    *std::max_element(f.last.begin(), f.last.end()),
+    median(f.cpu),
+    f.kb_per_session,
+    s.sessions / f.connect_seconds,
+    f.connect_cpu_ms);
+  std::fflush(stdout);
+}
+
+/// The core's side.
+class overlay_side {
+public:
+  overlay_side(const settings& s, const std::vector<bench_device>& devices, contest& c)
+    : sessions_(s.sessions), contest_(c) {
+    for (int i = 0; i < s.sessions; ++i) {
+      const auto& d = devices[static_cast<std::size_t>(i)];
+      admitted_.push_back({(i + 1) * 64LL, d.uuid, d.keys.public_key});
+      ids_.push_back((i + 1) * 64LL);
+    }
+    runtime::edge_supervisor::options o;
+    o.program = SLIPWAY_BENCH_EDGE;
+    o.arguments = {};
+    o.endpoint = "tcp://127.0.0.1:0";
+    o.keys = runtime::make_curve_keys();
+    o.limits.keepalive_ms = 600'000;  // the clients send no pings
+    const auto joined = std::make_shared<std::atomic<bool>>(false);
+    edge_ = std::make_unique<runtime::edge_supervisor>(
+      o,
+      runtime::edge_supervisor::callbacks{
+        [this] { return admitted_; },
+        [joined](const std::string&) { *joined = true; },
+        nullptr,
+        nullptr,
+        nullptr,
+        nullptr});
+    if (!edge_->start()) {
+      die("the edge does not start");
+    }
+    while (!*joined) {
+      pause_ms(10);
+    }
+    const auto endpoint = edge_->endpoint();
+    contest_.port = std::atoi(endpoint.c_str() + endpoint.rfind(':') + 1);
+    std::strcpy(contest_.server_key.data(), o.keys.public_key.c_str());
+    pause_ms(500);  // the table is in before memory is measured
+  }
+
+  [[nodiscard]] pid_t pid() const { return edge_->pid(); }
+  bool send() {
+    return edge_->notify(
+      {{++last_,
+        messages::notice_kind::update,
+        runtime::now_ms() + 600'000,
+        "{\"" + std::string(payload_bytes, 'x') + "\":1}"},
+       ids_});
+  }
+
+private:
+  int sessions_;
+  contest& contest_;
+  std::vector<messages::admitted_device> admitted_;
+  std::vector<std::int64_t> ids_;
+  std::uint64_t last_ = 0;
+  std::unique_ptr<runtime::edge_supervisor> edge_;
+};
+
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof a;
+  if (
+    ::bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0
+    || ::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0) {
+    die("no free port");
+  }
+  ::close(fd);
+  return ntohs(a.sin_port);
+}
+
+int connect_to(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_port = htons(static_cast<std::uint16_t>(port));
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+  }
+  ::close(fd);
+  return -1;
+}
+
+/// mosquitto with a TLS listener for subscribers and a plain one for the publisher, which favours it a little.
+class mosquitto_side {
+public:
+  mosquitto_side(const std::string& program, contest& c) {
+    std::string name = (std::filesystem::temp_directory_path() / "bench-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      die("no temporary folder");
+    }
+    folder_ = name;
+    const auto key = name + "/key.pem";
+    const auto certificate = name + "/cert.pem";
+    const auto make =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+      "-subj /CN=localhost -days 2 -keyout "
+      + key + " -out " + certificate + " 2>/dev/null";
+    if (std::system(make.c_str()) != 0) {
+      die("openssl cannot make a certificate");
+    }
+    c.port = free_port();
+    const int plain = free_port();
+    std::ofstream(name + "/conf")
+      << "user root\npersistence false\nlog_type error\nlistener " << c.port
+      << " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\ntls_version tlsv1.3\ncertfile "
+      << certificate << "\nkeyfile " << key << "\nlistener " << plain
+      << " 127.0.0.1\nallow_anonymous true\n";
+    const auto child = runtime::spawn_child(program, {"-c", name + "/conf"}, "");
+    if (!child) {
+      die(child.error().detail);
+    }
+    pid_ = *child;
+    started.push_back(pid_);
+    for (int i = 0; i < 500 && publisher_ < 0; ++i) {
+      pause_ms(20);
+      publisher_ = connect_to(plain);
+    }
+    const std::string hello("\x10\x0f\0\4MQTT\4\2\0\0\0\3pub", 17);
+    char answer[4];
+    if (
+      publisher_ < 0 || ::write(publisher_, hello.data(), hello.size()) != 17
+      || ::read(publisher_, answer, sizeof answer) != 4) {
+      die("mosquitto does not answer");
+    }
+  }
+  ~mosquitto_side() {
+    ::close(publisher_);
+    std::filesystem::remove_all(folder_);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] bool send() const {
+    const std::string body = std::string("\0\3fan", 5) + std::string(payload_bytes + 40, 'x');
+    std::string packet("\x30");
+    packet += static_cast<char>(0x80U | (body.size() & 0x7fU));
+    packet += static_cast<char>(body.size() >> 7U);
+    packet += body;
+    return ::write(publisher_, packet.data(), packet.size()) == static_cast<ssize_t>(packet.size());
+  }
+
+private:
+  std::string folder_;
+  pid_t pid_ = -1;
+  int publisher_ = -1;
+};
+
+std::string find_mosquitto() {
+  for (const char* p : {"/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"}) {
+    if (::access(p, X_OK) == 0) {
+      return p;
+    }
+  }
+  return "";
+}
+
+settings parse(int argc, char** argv) {
+  settings s;
+  for (int i = 1; i < argc; ++i) {
+    const std::string a = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : "";
+    if (a == "--quick") {
+      s.quick = true;
+      s.sessions = 200;
+      s.rounds = 3;
+    } else if (a == "--sessions") {
+      s.sessions = std::clamp(std::atoi(value), 1, sessions_most);
+      ++i;
+    } else if (a == "--rounds") {
+      s.rounds = std::max(1, std::atoi(value));
+      ++i;
+    } else if (a == "--only") {
+      s.overlay = std::string(value) == "overlay";
+      s.mosquitto = !s.overlay;
+      ++i;
+    } else {
+      die("unknown option " + a);
+    }
+  }
+  return s;
+}
+
+std::vector<bench_device> make_devices(int count) {
+  std::vector<bench_device> out;
+  for (int i = 0; i < count; ++i) {
+    out.push_back({runtime::random_hex(32), runtime::make_curve_keys()});
+  }
+  return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto s = parse(argc, argv);
+  const auto program = find_mosquitto();
+  if (s.mosquitto && program.empty()) {
+    std::printf("mosquitto is not installed: left out\n");
+    s.mosquitto = false;
+  }
+  auto& ours = share();
+  auto& theirs = share();
+  const auto devices = make_devices(s.overlay ? s.sessions : 0);
+  if (s.overlay) {
+    fork_clients(ours, s.sessions, [&](int first, int last) {
+      run_overlay_clients(ours, devices, first, last);
+    });
+  }
+  if (s.mosquitto) {
+    fork_clients(theirs, s.sessions, [&](int first, int last) {
+      run_mqtt_clients(theirs, first, last);
+    });
+  }
+  figures our_figures;
+  figures their_figures;
+  {
+    std::unique_ptr<overlay_side> overlay;
+    std::unique_ptr<mosquitto_side> mosquitto;
+    if (s.overlay) {
+      overlay = std::make_unique<overlay_side>(s, devices, ours);
+      connect_all(ours, s.sessions, overlay->pid(), our_figures);
+    }
+    if (s.mosquitto) {
+      mosquitto = std::make_unique<mosquitto_side>(program, theirs);
+      connect_all(theirs, s.sessions, mosquitto->pid(), their_figures);
+    }
+    for (int i = 0; i < s.rounds; ++i) {
+      if (overlay) {
+        round(
+          "overlay",
+          ours,
+          s.sessions,
+          overlay->pid(),
+          [&] { return overlay->send(); },
+          our_figures);
+      }
+      if (mosquitto) {
+        round(
+          "mosquitto",
+          theirs,
+          s.sessions,
+          mosquitto->pid(),
+          [&] { return mosquitto->send(); },
+          their_figures);
+      }
+    }
+    ours.go = 2;
+    theirs.go = 2;
+  }
+  if (s.overlay) {
+    print("overlay", s, our_figures);
+  }
+  if (s.mosquitto) {
+    print("mosquitto", s, their_figures);
+  }
+  if (s.overlay && s.mosquitto) {
+    std::printf(
+      "ratio      mosquitto/overlay: last %.2f  p50 %.2f  server cpu %.2f\n",
+      median(their_figures.last) / median(our_figures.last),
+      median(their_figures.p50) / median(our_figures.p50),
+      median(their_figures.cpu) / std::max(0.01, median(our_figures.cpu)));
+  }
+  end_all();
+  return 0;
+}
