@@ -16,7 +16,7 @@ struct zap_request {
 };
 
 struct zap_verdict {
-  /// `later` keeps the peer waiting instead of the protocol's "300": libzmq 4.3.4 leaves a connection so answered hanging.
+  /// `later` keeps the peer waiting instead of the protocol's "300", which would make it shake hands anew: that is what costs.
   enum class kind { admit, refuse, later } what = kind::refuse;
   std::string user;  ///< becomes the User-Id of every frame of the connection
   int hold_ms = 0;   ///< admit: answer only then; later: ask again then

@@ -21,6 +21,8 @@ public:
     std::int64_t heard = 0;   ///< steady ms of the last valid frame
     std::int64_t window = 0;  ///< second in which `frames` were counted
     std::uint64_t epoch = 0;
+    std::uint64_t bytes = 0;  ///< received when last looked at after a frame
+    bool framed = false;      ///< a whole message came since then
     std::uint32_t frames = 0;
     std::uint32_t keepalive_ms = 0;
     std::uint32_t malformed = 0;

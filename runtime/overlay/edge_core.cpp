@@ -23,6 +23,7 @@ constexpr int full_put_off_ms = 5'000;
 constexpr int session_tick_ms = 30'000;
 constexpr int alarms_per_minute_max = 60;
 constexpr std::size_t connections_spare = 1'000;  // beyond sessions_max, for those in a handshake
+constexpr std::uint64_t unfinished_bytes_max = 8U << 20U;
 constexpr std::size_t acks_per_frame_max = 256;
 constexpr std::size_t claimed_bytes_shown_max = 64;
 constexpr std::uint32_t keepalive_ms_min = 1'000;
@@ -136,6 +137,7 @@ void edge_core::frame(const incoming_frame& in, instant now) {
   if (c == nullptr || c->kicked) {
     return;  // the last words of a connection that is closed already
   }
+  c->framed = true;
   if (in.user != in.routing_id) {
     foreign(*c, in, now);
     return;
@@ -416,14 +418,28 @@ void edge_core::tick(instant now) {
   }
 }
 
+// libzmq limits the size of a part but not their number, and gives a message out only when it is whole: a peer that never
+// ends one would fill our memory.
+bool edge_core::stuffed(connection& c) {
+  const auto bytes = wire_.received(c.descriptor);
+  if (c.framed) {
+    c.framed = false;
+    c.bytes = bytes;
+  }
+  return bytes > c.bytes + unfinished_bytes_max;
+}
+
 void edge_core::every_second(instant now) {
   std::vector<std::uint64_t> mute;
+  std::vector<std::uint64_t> hoard;
   std::vector<std::uint64_t> silent;
-  connections_.each([&](const connection& c) {
+  connections_.each([&](connection& c) {
     if (c.kicked) {
       return;
     }
-    if (!c.greeted && now.steady - c.opened > config_.mute_ms) {
+    if (stuffed(c)) {
+      hoard.push_back(c.number);
+    } else if (!c.greeted && now.steady - c.opened > config_.mute_ms) {
       mute.push_back(c.number);
     } else if (c.greeted && now.steady - c.heard > 3LL * c.keepalive_ms) {
       silent.push_back(c.number);
@@ -433,6 +449,10 @@ void edge_core::every_second(instant now) {
   // online, shows itself only here: its connection never brings a valid frame.
   for (const auto number : mute) {
     ++counters_.mute;
+    kick(*connections_.by_number(number), now);
+  }
+  for (const auto number : hoard) {
+    ++counters_.malformed;
     kick(*connections_.by_number(number), now);
   }
   for (const auto number : silent) {

@@ -22,6 +22,8 @@ public:
   virtual bool send(const std::string& uuid, std::string_view frame) = 0;
   /// Ends a TCP connection now.
   virtual void shut(int descriptor) = 0;
+  /// Bytes that came in over a TCP connection so far, 0 when unknown.
+  virtual std::uint64_t received(int descriptor) = 0;
   /// Any message for the core; false when it cannot go out.
   virtual bool to_core(std::string sealed) = 0;
 };
@@ -88,6 +90,7 @@ private:
   void notify(const messages::send_notice& s, instant now);
   void alarm(messages::edge_alarm a, instant now);
   void every_second(instant now);
+  bool stuffed(connection& c);
   void beat(instant now);
   std::uint64_t next_epoch(instant now);
 

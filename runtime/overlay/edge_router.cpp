@@ -8,6 +8,8 @@
 #include "runtime/overlay/edge_core.hpp"
 #include "runtime/zmq_support.hpp"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -85,6 +87,7 @@ struct edge_router::impl : edge_wire {
 
   bool send(const std::string& uuid, std::string_view frame) override;
   void shut(int descriptor) override { ::shutdown(descriptor, SHUT_RDWR); }
+  std::uint64_t received(int descriptor) override;
   bool to_core(std::string sealed) override { return core_link(std::move(sealed)); }
 
   /// Puts something into the inbox; the poller is woken only when it was empty.
@@ -146,6 +149,13 @@ bool edge_router::impl::send(const std::string& uuid, std::string_view frame) {
     }
     return false;
   }
+}
+
+std::uint64_t edge_router::impl::received(int descriptor) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool known = ::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return known ? info.tcpi_bytes_received : 0;
 }
 
 void edge_router::impl::take_monitor() {
