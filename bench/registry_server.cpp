@@ -10,6 +10,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
 
 #include <csignal>
 #include <cstdio>
@@ -83,6 +84,8 @@ int main(int argc, char** argv) {
   const auto blobs = or_die(storage::open_file_blobs({s.folder + "/blobs"}));
   const auto repositories = or_die(storage::open_repository_store(s.folder + "/registry"));
   caf::actor_system_config config;
+  // CAF's default scheduler polls: over 1 % of a core while nothing happens.
+  config.set("scheduler.policy", caf::atom("sharing"));
   caf::actor_system system(config);
   const auto uploads = actors::make_uploads(system, *blobs, *repositories, {}, runtime::now_ms);
   gateways::token_authority::options keys;
