@@ -48,7 +48,10 @@ void applier_state::arrived(const target_arrived& m) {
   begin_round();
 }
 
-void applier_state::confirmed() {
+void applier_state::confirmed(const target_confirmed& m) {
+  if (!m.asked) {
+    return;  // an ordinary poll must not shorten the pauses that failures earned
+  }
   failures = 0;
   fetch_failures.clear();
   begin_round();
@@ -366,7 +369,7 @@ caf::behavior applier(
   }
   return {
     [self](const target_arrived& m) { self->state.arrived(m); },
-    [self](const target_confirmed&) { self->state.confirmed(); },
+    [self](const target_confirmed& m) { self->state.confirmed(m); },
     [self](const apply_tick& m) { self->state.tick(m); },
     [self](const snapshot_taken& m) { self->state.taken(m); },
     [self](const steps_done& m) { self->state.done(m); },

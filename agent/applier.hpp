@@ -38,7 +38,7 @@ struct applier_state {
   static inline const char* name = "applier";
 
   void arrived(const target_arrived& m);
-  void confirmed();
+  void confirmed(const target_confirmed& m);
   void tick(const apply_tick& m);
   void taken(const snapshot_taken& m);
   void done(const steps_done& m);

@@ -27,8 +27,10 @@ struct poll_now {
 struct target_arrived {
   std::shared_ptr<const domain::target_state> target;
 };
-/// The platform said that nothing changed: try again what failed.
-struct target_confirmed {};
+/// The platform said that nothing changed. After a notice that means: try again what failed.
+struct target_confirmed {
+  bool asked = false;  ///< the poll was due to a notice
+};
 struct apply_tick {
   std::uint64_t round = 0;
 };

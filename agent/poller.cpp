@@ -40,7 +40,7 @@ void poller_state::poll() {
     if (etag.empty()) {
       return failed("answer 304 though no target is known here", reply->retry_after);
     }
-    self->send(links.applier, target_confirmed{});
+    self->send(links.applier, target_confirmed{!notices.empty()});
     return succeeded();
   }
   if (!reply->ok()) {

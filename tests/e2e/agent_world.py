@@ -125,8 +125,9 @@ class Platform:
 class Engine:
     """An engine of the test's own: dockerd, or podman with ENGINE=podman."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, registry):
         self.folder = folder
+        self.registry = registry
         self.kind = os.environ.get("ENGINE", "dockerd")
         self.socket = os.path.join(folder, "engine.sock")
         self.process = None
@@ -135,7 +136,16 @@ class Engine:
     def start(self):
         d = self.folder
         log = open(os.path.join(d, "engine.log"), "a")
+        environment = dict(os.environ)
         if self.kind == "podman":
+            # Compatibility pulls of podman 4.3 do not hear that a registry has no TLS.
+            environment["CONTAINERS_REGISTRIES_CONF"] = d + "/registries.conf"
+            with open(d + "/registries.conf", "w") as f:
+                f.write('[[registry]]\nlocation = "%s"\ninsecure = true\n' % self.registry)
+            # It asks for more open files than a confined machine may give.
+            environment["CONTAINERS_CONF"] = d + "/containers.conf"
+            with open(d + "/containers.conf", "w") as f:
+                f.write('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
             command = ["podman", "--root", d + "/root", "--runroot", d + "/run",
                        "--cgroup-manager", "cgroupfs", "--events-backend", "file",
                        "system", "service", "--time", "0", "unix://" + self.socket]
@@ -145,7 +155,8 @@ class Engine:
                        "--exec-root", d + "/exec", "--pidfile", d + "/engine.pid",
                        "--bridge", "none", "--live-restore=false",
                        "--default-address-pool", "base=10.213.0.0/16,size=24"]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self.process = subprocess.Popen(command, stdout=log, stderr=log,
+                                        env=environment, start_new_session=True)
         wait_for("engine", 60, lambda: self.get("/_ping", raw=True) == "OK")
 
     def stop(self):
