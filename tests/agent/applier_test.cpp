@@ -228,6 +228,22 @@ TEST_CASE("what crashed and was removed behind the agent's back is put right by 
   CHECK(f.engine.model.service("web")->status == domain::container_status::running);
 }
 
+TEST_CASE("an ordinary poll leaves the pauses of failures alone, a notice ends them") {
+  fixture f;
+  f.boot();
+  f.engine.pull_fails[std::string(64, 'a')] = 1000;
+  f.target("c1", one());
+  for (int i = 0; i < 60; ++i) {
+    caf::anon_send(f.actor, target_confirmed{false});
+    f.world.advance(1s);
+  }
+  CHECK(f.engine.pulls.size() <= 8);
+  const auto before = f.engine.pulls.size();
+  caf::anon_send(f.actor, target_confirmed{true});
+  f.world.run();
+  CHECK(f.engine.pulls.size() == before + 1);
+}
+
 TEST_CASE("a converged device is quiet") {
   fixture f;
   f.boot();
