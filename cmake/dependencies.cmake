@@ -31,4 +31,6 @@ add_library(slipway_asio INTERFACE)
 # One executor type and no deprecated names: shorter compiles and errors.
 target_compile_definitions(slipway_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
   BOOST_BEAST_SEPARATE_COMPILATION)
+# GCC 12 warns at -O2 of Asio's own pair of operators for coroutine frames.
+target_compile_options(slipway_asio INTERFACE -Wno-mismatched-new-delete)
 target_link_libraries(slipway_asio INTERFACE Boost::headers Threads::Threads)

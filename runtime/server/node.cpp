@@ -19,6 +19,7 @@
 #include "runtime/edge_supervisor.hpp"
 #include "runtime/log.hpp"
 #include "runtime/server/bootstrap.hpp"
+#include "runtime/server/node_metrics.hpp"
 #include "runtime/server/registry_rights.hpp"
 #include "storage/embedded_store.hpp"
 #include "storage/file_blob_store.hpp"
@@ -59,6 +60,7 @@ actors::committed_hook forget_hook(
   std::shared_ptr<change_clock> targets,
   std::shared_ptr<change_clock> credentials) {
   return [=](std::span<const messages::log_record> records) {
+    node_metrics::committed(records);
     for (const auto& r : records) {
       if (domain::affects_target(*model, r.commit)) {
         targets->advance(r.commit.entity);
@@ -265,6 +267,7 @@ result<void> node::impl::start_overlay() {
     [this](std::int64_t number, const std::vector<messages::presence_entry>& entries) {
       deliver_presence(entities, number, entries);
     };
+  callbacks.on_counters = node_metrics::edge;
   callbacks.on_alarm = [](const messages::edge_alarm& a) {
     log::warn("overlay alarm", {{"what", messages::dump_json(nlohmann::json(a))}});
   };
@@ -353,7 +356,12 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
   gateways::router::parts parts;
   parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
   parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
-  parts.health = [] { return result<void>{}; };
+  parts.metrics = [n = i.get()] { return node_metrics::text(*n->http, n->entities); };
+  parts.health = [e = i->edge.get()] {
+    return e->pid() > 0
+             ? result<void>{}
+             : messages::fail(messages::errc::unavailable, "the overlay's edge is not running");
+  };
   i->router = std::make_unique<gateways::router>(i->services, std::move(parts), config.domain);
   i->sweeper = std::make_unique<boost::asio::steady_timer>(i->services->slow->get_executor());
   i->sweep_later();
