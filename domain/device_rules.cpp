@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace slipway::domain {
 
@@ -257,25 +258,39 @@ std::string known_status(const std::string& status) {
   return found ? status : "Unknown";
 }
 
+/// A device's installs: (row, image).
+std::vector<std::pair<std::int64_t, std::int64_t>> installs_of(
+  const draft& d,
+  std::int64_t device) {
+  const auto& i = n().image_install;
+  const std::array<value, 1> key{device};
+  std::vector<std::pair<std::int64_t, std::int64_t>> found;
+  for (const auto id : d.all(i.resource, i.device, key)) {
+    if (const auto r = d.get(i.resource, id)) {
+      found.emplace_back(id, as_int(field(*r, i.installs__image)));
+    }
+  }
+  return found;
+}
+
+/// `install` is the row of the image, 0 = the device reports it for the first time.
 void report_service(
   draft& d,
   const rule_context& c,
   const row& device,
+  std::int64_t install,
   const messages::reported_service& s) {
   const auto& i = n().image_install;
-  const auto device_id = messages::id_of(device);
-  const std::vector<field_value> said{
+  std::vector<field_value> values{
     {i.is_provided_by__release, s.release},
     {i.status, known_status(s.status)},
     {i.download_progress,
      s.download_progress < 0 ? value{} : value(std::min<std::int64_t>(s.download_progress, 100))}};
-  const std::array<value, 2> pair{device_id, s.image};
-  if (const auto id = d.first(i.resource, first_composite, pair)) {
-    d.change(i.resource, *id, said);
+  if (install != 0) {
+    d.change(i.resource, install, std::move(values));
     return;
   }
-  auto values = said;
-  values.push_back({i.device, device_id});
+  values.push_back({i.device, messages::id_of(device)});
   values.push_back({i.installs__image, s.image});
   values.push_back({i.install_date, d.now()});
   d.create(i.resource, c.next_id(), std::move(values));
@@ -346,20 +361,31 @@ decision decide(draft& d, const rule_context& c, const messages::report_state& c
     values.push_back({t.last_update_status_event, d.now()});
   }
   d.change(t.resource, c.entity.id, std::move(values));
-  for (const auto& s : cmd.services) {
-    report_service(d, c, *device, s);
+  if (!cmd.has_apps) {
+    return c.entity.id;
   }
-  if (cmd.has_apps) {
-    const auto& i = n().image_install;
-    const std::array<value, 1> key{c.entity.id};
-    for (const auto id : d.all(i.resource, i.device, key)) {
-      const auto install = d.get(i.resource, id);
-      const bool listed = std::any_of(cmd.services.begin(), cmd.services.end(), [&](const auto& s) {
-        return install && s.image == as_int(field(*install, i.installs__image));
+  const auto installs = installs_of(d, c.entity.id);
+  std::set<std::int64_t> told;
+  for (const auto& s : cmd.services) {
+    if (!told.insert(s.image).second) {
+      continue;  // two services of one image have one install
+    }
+    const auto known = std::find_if(installs.begin(), installs.end(), [&](const auto& pair) {
+      return pair.second == s.image;
+    });
+    report_service(d, c, *device, known == installs.end() ? 0 : known->first, s);
+  }
+  for (const auto& [id, image] : installs) {
+    const bool listed =
+      std::any_of(cmd.services.begin(), cmd.services.end(), [image = image](const auto& s) {
+        return s.image == image;
       });
-      if (!listed) {
-        d.change(i.resource, id, {{i.status, "deleted"}, {i.download_progress, messages::null{}}});
-      }
+    if (!listed) {
+      d.change(
+        n().image_install.resource,
+        id,
+        {{n().image_install.status, "deleted"},
+         {n().image_install.download_progress, messages::null{}}});
     }
   }
   return c.entity.id;

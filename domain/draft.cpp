@@ -53,8 +53,14 @@ void draft::remove(std::uint16_t resource, std::int64_t id) {
 }
 
 std::optional<row> draft::get(std::uint16_t resource, std::int64_t id) const {
-  const auto it = rows_.find({resource, id});
-  return it == rows_.end() ? below_.get(resource, id) : it->second;
+  if (const auto it = rows_.find({resource, id}); it != rows_.end()) {
+    return it->second;
+  }
+  const auto [it, fresh] = read_.try_emplace({resource, id});
+  if (fresh) {
+    it->second = below_.get(resource, id);
+  }
+  return it->second;
 }
 
 const index_def& draft::index_of(std::uint16_t resource, std::uint16_t index) const {

@@ -53,7 +53,8 @@ private:
   const schema& model_;
   const row_source& below_;
   std::int64_t now_;
-  std::map<key, std::optional<messages::row>> rows_;  ///< touched here; nullopt = removed
+  std::map<key, std::optional<messages::row>> rows_;          ///< touched here; nullopt = removed
+  mutable std::map<key, std::optional<messages::row>> read_;  ///< rows below, as read before
   std::vector<messages::event> events_;
 };
 

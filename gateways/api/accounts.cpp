@@ -3,12 +3,10 @@
 #include "domain/access.hpp"
 #include "domain/numbers.hpp"
 #include "gateways/api/odata/date.hpp"
+#include "gateways/registry/completion.hpp"
 #include "gateways/session_token.hpp"
 #include "messages/json.hpp"
 #include "runtime/crypto.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <mutex>
 #include <unordered_map>
@@ -98,6 +96,14 @@ std::string session_for(const services& s, const messages::row& user, std::int64
   return mint_session(s.authenticator->session_key(), c);
 }
 
+/// Takes 0.1 s, so on the slow pool.
+awaitable<bool> matches(const services& s, const std::string& hash, const std::string& password) {
+  std::function<bool()> check = [hash, password] {
+    return runtime::verify_password(hash, password);
+  };
+  co_return co_await run_on(*s.slow, std::move(check));
+}
+
 }  // namespace
 
 /// Ten failed attempts per name in two hours, then none for one hour.
@@ -174,10 +180,7 @@ awaitable<void> accounts::login(exchange& x) {
   // An unknown name costs as much time as a wrong password.
   static const auto nobody = runtime::hash_password("nobody");
   const auto hash = user ? as_text(field(*user, get().user.password)) : nobody;
-  const bool right = co_await asio::co_spawn(
-    s_->slow->get_executor(),
-    [&]() -> awaitable<bool> { co_return runtime::verify_password(hash, password); },
-    asio::use_awaitable);
+  const bool right = co_await matches(*s_, hash, password);
   if (!user || !right) {
     limiter_->failed(name, s_->now());
     co_return co_await x.respond(error_response(errc::unauthorized, "wrong user name or password"));
@@ -199,12 +202,10 @@ awaitable<void> accounts::refresh(exchange& x) {
     const auto body = co_await read_object(x);
     const auto password = body ? text_of(*body, "password") : "";
     const auto hash = user ? as_text(field(*user, get().user.password)) : "";
-    const bool right =
-      !password.empty() && password.size() <= password_bytes_max
-      && co_await asio::co_spawn(
-        s_->slow->get_executor(),
-        [&]() -> awaitable<bool> { co_return runtime::verify_password(hash, password); },
-        asio::use_awaitable);
+    bool right = !password.empty() && password.size() <= password_bytes_max;
+    if (right) {
+      right = co_await matches(*s_, hash, password);
+    }
     if (!right) {
       co_return co_await x.respond(error_response(errc::unauthorized, "wrong password"));
     }

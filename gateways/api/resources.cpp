@@ -6,12 +6,10 @@
 #include "gateways/api/odata/body.hpp"
 #include "gateways/api/odata/executor.hpp"
 #include "gateways/api/odata/parser.hpp"
+#include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <utility>
 
@@ -127,10 +125,8 @@ awaitable<result<void>> add_password(
   if (password.size() < password_bytes_min || password.size() > 1024) {
     co_return fail(errc::rule_violated, "a password has 8 to 1024 characters.");
   }
-  auto hash = co_await asio::co_spawn(
-    s.slow->get_executor(),
-    [&]() -> awaitable<std::string> { co_return runtime::hash_password(password); },
-    asio::use_awaitable);
+  std::function<std::string()> make = [password] { return runtime::hash_password(password); };
+  auto hash = co_await run_on(*s.slow, std::move(make));
   values.push_back({domain::numbers::get().user.password, std::move(hash)});
   co_return result<void>{};
 }
@@ -155,7 +151,8 @@ awaitable<result<std::vector<field_value>>> read_values(
     values = std::vector<field_value>{};  // the password alone
   }
   if (values && is_user) {
-    if (auto ok = co_await add_password(s, by, *j, *values); !ok) {
+    const auto ok = co_await add_password(s, by, *j, *values);
+    if (!ok) {
       co_return tl::unexpected(ok.error());
     }
   }
@@ -303,7 +300,8 @@ awaitable<result<void>> resources::remove_row(call& c, std::uint16_t resource, s
     first = domain::removed_first(*view, resource, id);
   }
   for (const auto& [other, other_id] : first) {
-    if (auto ok = co_await remove_row(c, other, other_id); !ok) {
+    const auto ok = co_await remove_row(c, other, other_id);
+    if (!ok) {
       co_return ok;
     }
   }
@@ -332,7 +330,8 @@ awaitable<void> resources::remove(call& c) {
     co_return co_await c.x.respond(error_response(ids.error()));
   }
   for (const auto id : *ids) {
-    if (auto ok = co_await remove_row(c, c.resource().number, id); !ok) {
+    const auto ok = co_await remove_row(c, c.resource().number, id);
+    if (!ok) {
       co_return co_await c.x.respond(error_response(ok.error()));
     }
   }

@@ -154,6 +154,17 @@ awaitable<void> device_gateway::get_fleet_state(exchange& x, std::string uuid) {
   co_await x.respond(response::json(200, *body));
 }
 
+bool device_gateway::may_report(const messages::requester& by, std::int64_t device) const {
+  if (by.kind == requester_kind::device) {
+    return by.id == device;
+  }
+  const auto view = s_->store.rows->view();
+  const auto row = view->get(get().device.resource, device);
+  return row
+         && domain::access(*s_->model, by, *view)
+              .may(domain::verb::change, s_->model->at("device"), *row);
+}
+
 awaitable<void> device_gateway::report_state(exchange& x) {
   const auto by = requester_of(*s_, x);
   if (!by || by->kind == requester_kind::guest || by->kind == requester_kind::fleet) {
@@ -166,24 +177,17 @@ awaitable<void> device_gateway::report_state(exchange& x) {
       j ? error_response(errc::invalid_argument, "the report is empty") : error_response(j.error());
     co_return co_await x.respond(std::move(refusal));
   }
-  const auto& d = get().device;
   std::vector<std::pair<std::int64_t, messages::report_state>> reports;
-  {
-    const auto view = s_->store.rows->view();
-    const domain::access rights(*s_->model, *by, *view);
-    for (const auto& [uuid, part] : j->items()) {
-      const std::array<value, 1> key{uuid};
-      const auto id = view->first(d.resource, d.uuid, key);
-      const auto row = id ? view->get(d.resource, *id) : std::nullopt;
-      auto report = row && rights.may(domain::verb::change, s_->model->at("device"), *row)
-                      ? parse_report(part, *view, *id)
-                      : messages::fail(errc::unauthorized, "no such device");
-      if (!report) {
-        co_return co_await x.respond(error_response(report.error()));
-      }
-      report->by = *by;
-      reports.emplace_back(*id, std::move(*report));
+  for (const auto& [uuid, part] : j->items()) {
+    const auto known = targets_.find(uuid);
+    auto report = known && may_report(*by, known->device)
+                    ? parse_report(part, names_, known->application)
+                    : messages::fail(errc::unauthorized, "no such device");
+    if (!report) {
+      co_return co_await x.respond(error_response(report.error()));
     }
+    report->by = *by;
+    reports.emplace_back(known->device, std::move(*report));
   }
   for (auto& [id, report] : reports) {
     const auto done =

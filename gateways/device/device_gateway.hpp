@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gateways/device/heartbeats.hpp"
+#include "gateways/device/report_names.hpp"
 #include "gateways/device/target_cache.hpp"
 #include "gateways/services.hpp"
 
@@ -13,7 +14,7 @@ namespace slipway::gateways::device {
 class device_gateway {
 public:
   explicit device_gateway(std::shared_ptr<const services> s)
-    : s_(std::move(s)), targets_(s_), heartbeats_(s_) {}
+    : s_(std::move(s)), targets_(s_), heartbeats_(s_), names_(s_) {}
 
   /// To be called every few seconds.
   void sweep() { heartbeats_.sweep(); }
@@ -30,9 +31,13 @@ public:
   runtime::awaitable<void> download_config(runtime::exchange& x);
 
 private:
+  /// May the requester report for this device?
+  [[nodiscard]] bool may_report(const messages::requester& by, std::int64_t device) const;
+
   std::shared_ptr<const services> s_;
   target_cache targets_;
   heartbeats heartbeats_;
+  report_names names_;
 };
 
 }  // namespace slipway::gateways::device

@@ -14,11 +14,8 @@ namespace slipway::gateways::device {
 namespace {
 
 using domain::numbers::get;
-using messages::as_int;
-using messages::as_text;
 using messages::errc;
 using messages::fail;
-using messages::field;
 using messages::field_value;
 using messages::report_state;
 using messages::result;
@@ -113,7 +110,7 @@ const std::vector<std::uint16_t>& reported_numbers() {
 }
 
 struct parser {
-  const domain::row_source& rows;
+  report_names& names;
   std::int64_t application = 0;
   report_state out;
 
@@ -135,29 +132,14 @@ constexpr std::array<std::string_view, 6>
   update_statuses{"rejected", "aborted", "downloading", "downloaded", "applying changes", "done"};
 
 result<std::int64_t> parser::find_release(const std::string& commit) const {
-  const auto& r = get().release;
-  const std::array<value, 2> key{application, commit};
-  std::optional<std::int64_t> found;
-  for (const auto id : rows.all(r.resource, domain::first_composite, key)) {
-    const auto row = rows.get(r.resource, id);
-    if (row && (!found || as_text(field(*row, r.status)) == "success")) {
-      found = id;
-    }
-  }
-  return found ? result<std::int64_t>(*found) : tl::unexpected(not_ours().error());
+  const auto id = names.release(application, commit);
+  return id ? result<std::int64_t>(*id) : tl::unexpected(not_ours().error());
 }
 
 result<std::int64_t> parser::find_image(std::string reference) const {
-  const auto& n = get();
   reference.resize(std::min(reference.size(), reference.find('@')));
-  const std::array<value, 1> key{reference};
-  const auto id = rows.first(n.image.resource, n.image.is_stored_at__image_location, key);
-  const auto image = id ? rows.get(n.image.resource, *id) : std::nullopt;
-  const auto service =
-    image ? rows.get(n.service.resource, as_int(field(*image, n.image.is_a_build_of__service)))
-          : std::nullopt;
-  const bool ours = service && as_int(field(*service, n.service.application)) == application;
-  return ours ? result<std::int64_t>(*id) : tl::unexpected(not_ours().error());
+  const auto id = names.image(application, reference);
+  return id ? result<std::int64_t>(*id) : tl::unexpected(not_ours().error());
 }
 
 result<void> parser::release(const std::string& commit, const json& j, int& worst_rank) {
@@ -236,10 +218,8 @@ result<void> parser::apps(const json& j) {
     return fail(errc::invalid_argument, "\"apps\" is not an object");
   }
   out.has_apps = true;
-  const auto& a = get().application;
   for (const auto& [uuid, one] : j.items()) {
-    const std::array<value, 1> key{uuid};
-    if (rows.first(a.resource, a.uuid, key) != application) {
+    if (!names.is_application(application, uuid)) {
       return not_ours();
     }
     if (auto ok = app(one); !ok) {
@@ -251,17 +231,11 @@ result<void> parser::apps(const json& j) {
 
 }  // namespace
 
-result<report_state>
-parse_report(const json& part, const domain::row_source& rows, std::int64_t device) {
+result<report_state> parse_report(const json& part, report_names& names, std::int64_t application) {
   if (!part.is_object()) {
     return fail(errc::invalid_argument, "a device's state is not an object");
   }
-  const auto& d = get().device;
-  const auto row = rows.get(d.resource, device);
-  if (!row) {
-    return fail(errc::unauthorized, "no such device");
-  }
-  parser p{rows, as_int(field(*row, d.belongs_to__application)), {}};
+  parser p{names, application, {}};
   for (std::size_t i = 0; i < reported_fields.size(); ++i) {
     const auto it = part.find(reported_fields[i].name);
     if (it == part.end()) {

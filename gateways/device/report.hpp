@@ -1,6 +1,6 @@
 #pragma once
 
-#include "domain/row_source.hpp"
+#include "gateways/device/report_names.hpp"
 #include "messages/command.hpp"
 #include "messages/error.hpp"
 
@@ -12,6 +12,6 @@ namespace slipway::gateways::device {
 /// releases and images are looked up. Errors: unauthorized for an application, release or image that is not the device's fleet's;
 /// invalid_argument for a part that is no object.
 [[nodiscard]] messages::result<messages::report_state>
-parse_report(const nlohmann::json& part, const domain::row_source& rows, std::int64_t device);
+parse_report(const nlohmann::json& part, report_names& names, std::int64_t application);
 
 }  // namespace slipway::gateways::device
