@@ -27,6 +27,13 @@ messages::result<void> refuse() {
   return messages::fail(errc::unauthorized, "not permitted");
 }
 
+// A public application shows what it runs; the values of its variables are its owner's secrets.
+bool is_setting(const resource_def& resource) {
+  return resource.number == n().application_environment_variable.resource
+         || resource.number == n().application_config_variable.resource
+         || resource.number == n().service_environment_variable.resource;
+}
+
 std::optional<std::int64_t> by_actor(
   std::uint16_t resource,
   std::uint16_t actor_field,
@@ -138,6 +145,11 @@ access::right access::compute_right_on_application(std::int64_t application) con
   return as_bool(field(*r, n().application.is_public)) ? right::see : right::none;
 }
 
+access::right access::right_through_application(const resource_def& resource, const row& r) const {
+  const auto found = right_on_application(application_of(resource, r));
+  return found == right::see && is_setting(resource) ? right::none : found;
+}
+
 access::right access::right_on_actor(std::int64_t actor) const {
   if (actor == by_.actor) {
     return right::change;
@@ -169,7 +181,7 @@ access::right access::user_right(const resource_def& resource, const row& r) con
       return resource.number == n().application.resource
                  && is_member(as_int(field(r, n().application.organization)))
                ? right::change
-               : right_on_application(application_of(resource, r));
+               : right_through_application(resource, r);
     case entity_kind::device: {
       // A public application shows what it runs, not who runs it.
       const auto found = right_on_application(application_of(resource, r));
@@ -196,8 +208,9 @@ access::right access::device_right(const resource_def& resource, const row& r) c
   }
   if (resource.root == entity_kind::fleet) {
     const auto application = application_of(resource, r);
-    return application != 0 && application == fleet_of_device() ? right::see
-                                                                : right_on_application(application);
+    return application != 0 && application == fleet_of_device()
+             ? right::see
+             : right_through_application(resource, r);
   }
   return right::none;
 }
@@ -222,7 +235,7 @@ access::right access::right_on(const resource_def& resource, const row& r) const
                ? right::see
                : right::none;
     default:
-      return resource.root == entity_kind::fleet ? right_on_application(application_of(resource, r))
+      return resource.root == entity_kind::fleet ? right_through_application(resource, r)
                                                  : right::none;
   }
 }
@@ -243,6 +256,12 @@ result<void> access::may(verb v, const resource_def& resource, const row& r) con
       return {};
     }
     if (resource.number == n().user.resource && v != verb::change) {
+      return refuse();
+    }
+    // Else a key that got into wrong hands could prolong itself, or lock its owner out.
+    const bool own_key = resource.number == n().api_key.resource
+                         && as_int(field(r, n().api_key.is_of__actor)) == by_.actor;
+    if (own_key && by_.by_key) {
       return refuse();
     }
   }

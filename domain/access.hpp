@@ -18,11 +18,11 @@ enum class verb { create, change, remove };
 ///
 /// | requester | sees | changes |
 /// | --- | --- | --- |
-/// | user | itself, its organizations and all under them, public applications, the catalog | all of these but the catalog and public things of others |
+/// | user | itself, its organizations and all under them, public applications without their variables, the catalog | all of these but the catalog and public things of others |
 /// | administrator | everything | everything; creates users |
 /// | provisioning key | devices of its fleet (to take up a device's identity again) | nothing but registration |
 /// | device key | itself, what its fleet runs, the catalog | itself, its tags, variables and installs |
-/// | guest | the catalog, public applications | nothing |
+/// | guest | the catalog, public applications without their variables | nothing |
 class access {
 public:
   /// Valid while `rows` is; caches what it found out.
@@ -50,6 +50,10 @@ private:
   [[nodiscard]] right user_right(const resource_def& resource, const messages::row& r) const;
   [[nodiscard]] right device_right(const resource_def& resource, const messages::row& r) const;
   [[nodiscard]] right right_on_application(std::int64_t application) const;
+  /// Of a row of a fleet's stream.
+  [[nodiscard]] right right_through_application(
+    const resource_def& resource,
+    const messages::row& r) const;
   [[nodiscard]] right compute_right_on_application(std::int64_t application) const;
   [[nodiscard]] right right_on_actor(std::int64_t actor) const;
   [[nodiscard]] bool is_member(std::int64_t organization) const;

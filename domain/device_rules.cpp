@@ -187,7 +187,7 @@ checked after_write_device(draft& d, const rule_context& c, const change_set& se
   return {};
 }
 
-checked before_create_service_install(draft& d, const rule_context&, change_set& set) {
+checked before_write_service_install(draft& d, const rule_context&, change_set& set) {
   const auto device =
     d.get(n().device.resource, as_int(field(set.after, n().service_install.device)));
   const auto service =
@@ -206,7 +206,11 @@ void add_device_hooks(std::vector<entry>& table) {
     before_change_device,
     after_write_device,
     nullptr};
-  table[n().service_install.resource] = {before_create_service_install, nullptr, nullptr, nullptr};
+  table[n().service_install.resource] = {
+    before_write_service_install,
+    before_write_service_install,
+    nullptr,
+    nullptr};
 }
 
 }  // namespace hooks

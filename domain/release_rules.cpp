@@ -63,6 +63,21 @@ std::int64_t next_revision(const draft& d, const row& release) {
   return highest + 1;
 }
 
+// A final release that is given another version must not become one that is there (balena-api.md 3.4).
+checked check_version_is_free(const draft& d, const change_set& set) {
+  const auto& r = n().release;
+  if (!is_final(set.before) || same_version(set.before, set.after)) {
+    return {};
+  }
+  bool taken = false;
+  each_release(d, as_int(field(set.after, r.belongs_to__application)), [&](const row& other) {
+    taken = messages::id_of(other) != messages::id_of(set.after) && same_version(other, set.after)
+            && field(other, r.revision) == field(set.after, r.revision);
+    return !taken;
+  });
+  return taken ? checked(broken("there is already a release of this version.")) : checked{};
+}
+
 checked take_semver(change_set& set) {
   const auto& r = n().release;
   const auto& given = field(set.after, r.semver);
@@ -143,6 +158,9 @@ checked before_change_release(draft& d, const rule_context&, change_set& set) {
   if (auto ok = take_semver(set); !ok) {
     return ok;
   }
+  if (auto ok = check_version_is_free(d, set); !ok) {
+    return ok;
+  }
   if (set.gave(r.is_final)) {
     const bool wanted = as_bool(field(set.after, r.is_final));
     if (!wanted && is_final(set.before)) {
@@ -218,7 +236,26 @@ checked check_image(draft&, const rule_context&, change_set& set) {
   return shape ? checked{} : broken("\"content_hash\" is sha256: and 64 hexadecimal digits.");
 }
 
-checked before_create_release_image(draft& d, const rule_context&, change_set& set) {
+// A second image needs an application type with several containers (balena-api.md 3.4).
+checked check_may_hold_another(const draft& d, const row& release, const row& link) {
+  const auto fleet =
+    d.get(n().application.resource, as_int(field(release, n().release.belongs_to__application)));
+  const auto type =
+    fleet ? d.get(n().application_type, as_int(field(*fleet, n().application.application_type)))
+          : std::nullopt;
+  static const auto several = d.model().at("application_type").field("supports_multicontainer");
+  if (!type || as_bool(field(*type, several), true)) {
+    return {};
+  }
+  const std::array<value, 1> key{messages::id_of(release)};
+  const auto links = d.all(n().release_image.resource, n().release_image.is_part_of__release, key);
+  const bool alone = std::all_of(links.begin(), links.end(), [&](std::int64_t id) {
+    return id == messages::id_of(link);
+  });
+  return alone ? checked{} : broken("the fleet's application type has one image in a release.");
+}
+
+checked before_write_release_image(draft& d, const rule_context&, change_set& set) {
   const auto image = d.get(n().image.resource, as_int(field(set.after, n().release_image.image)));
   const auto release =
     d.get(n().release.resource, as_int(field(set.after, n().release_image.is_part_of__release)));
@@ -230,7 +267,8 @@ checked before_create_release_image(draft& d, const rule_context&, change_set& s
   const bool same = service
                     && field(*service, n().service.application)
                          == field(*release, n().release.belongs_to__application);
-  return same ? checked{} : broken("an image and its release belong to the same fleet.");
+  return same ? check_may_hold_another(d, *release, set.after)
+              : broken("an image and its release belong to the same fleet.");
 }
 
 }  // namespace
@@ -274,7 +312,11 @@ void add_release_hooks(std::vector<entry>& table) {
     check_image,
     nullptr,
     nullptr};
-  table[n().release_image.resource] = {before_create_release_image, nullptr, nullptr, nullptr};
+  table[n().release_image.resource] = {
+    before_write_release_image,
+    before_write_release_image,
+    nullptr,
+    nullptr};
 }
 
 }  // namespace slipway::domain::hooks

@@ -3,6 +3,7 @@
 #include "domain/numbers.hpp"
 #include "messages/json.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace slipway::domain {
@@ -62,8 +63,10 @@ std::string build_of_final(const messages::row& r) {
     }
   };
   const auto revision = as_int(field(r, n().revision));
-  if (revision > 0 && build.find("rev" + std::to_string(revision)) == std::string::npos) {
-    add("rev" + std::to_string(revision));
+  const auto name = "rev" + std::to_string(revision);
+  const auto given = split(build);
+  if (revision > 0 && std::find(given.begin(), given.end(), name) == given.end()) {
+    add(name);
   }
   add(as_text(field(r, n().variant)));
   return build;

@@ -165,6 +165,32 @@ hooks::checked check_references_visible(
   return {};
 }
 
+// Gateways leave such members of a body out; this is for what comes another way. The hash of a password is what administrators give.
+hooks::checked check_writable(const resource_def& resource, const change_set& set) {
+  if (set.by->kind == messages::requester_kind::platform) {
+    return {};
+  }
+  const auto& u = numbers::get().user;
+  for (const auto& v : set.given) {
+    const auto& f = resource.fields[v.field];
+    const bool password =
+      set.by->administrator && resource.number == u.resource && f.number == u.password;
+    if (f.read_only && !password) {
+      return fail(errc::unauthorized, "\"" + f.name + "\" cannot be written");
+    }
+  }
+  return {};
+}
+
+// A row stays with the entity that writes it: elsewhere it would have two writers.
+hooks::checked check_stays(const draft& d, const resource_def& resource, const change_set& set) {
+  const bool stays =
+    resource.root_path.empty()
+    || root_id(d.model(), resource, set.before, d) == root_id(d.model(), resource, set.after, d);
+  return stays ? hooks::checked{}
+               : hooks::broken("a " + resource.name + " cannot move to another owner.");
+}
+
 // The row as it would be with defaults and what was given.
 row compose(const resource_def& resource, const std::vector<field_value>& given) {
   row r(resource.fields.size());
@@ -192,6 +218,9 @@ decision decide(draft& d, const rule_context& c, const messages::create_row& cmd
   set.after[0] = id;
   const access rights(d.model(), cmd.by, d);
   if (auto ok = rights.may(verb::create, *resource, set.after); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = check_writable(*resource, set); !ok) {
     return tl::unexpected(ok.error());
   }
   if (auto ok = check_references_visible(d, *resource, set, rights); !ok) {
@@ -235,7 +264,17 @@ decision decide(draft& d, const rule_context& c, const messages::change_row& cmd
   if (auto ok = rights.may_change_fields(*resource, cmd.values); !ok) {
     return tl::unexpected(ok.error());
   }
+  if (auto ok = check_writable(*resource, set); !ok) {
+    return tl::unexpected(ok.error());
+  }
   if (auto ok = check_references_visible(d, *resource, set, rights); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = check_stays(d, *resource, set); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  // Nobody puts a row where he has no right: a device into somebody's public fleet.
+  if (auto ok = rights.may(verb::change, *resource, set.after); !ok) {
     return tl::unexpected(ok.error());
   }
   const auto& hook = hooks::of(cmd.resource);

@@ -70,6 +70,7 @@ struct target_builder {
   const row_source& rows;
   const row& application;
   std::int64_t device = 0;  ///< 0 = none: what a new device would be told
+  json settings = config();
 
   [[nodiscard]] json environment(std::int64_t link, std::int64_t service) const;
   [[nodiscard]] json labels(std::int64_t link, std::int64_t service) const;
@@ -99,6 +100,15 @@ json target_builder::labels(std::int64_t link, std::int64_t service) const {
   auto labels = json::object();
   add_keyed(labels, rows, n().image_label, link);
   add_keyed(labels, rows, n().service_label, service);
+  // What the fleet or the device sets for all services, unless the project says otherwise.
+  static constexpr std::array from_config{
+    std::pair{"RESIN_SUPERVISOR_UPDATE_STRATEGY", "io.resin.update.strategy"},
+    std::pair{"RESIN_SUPERVISOR_HANDOVER_TIMEOUT", "io.resin.update.handover-timeout"}};
+  for (const auto& [variable, label] : from_config) {
+    if (const auto it = settings.find(variable); it != settings.end() && !labels.contains(label)) {
+      labels[label] = *it;
+    }
+  }
   return labels;
 }
 
@@ -181,6 +191,13 @@ json target_builder::config() const {
     const auto text = it->get<std::string>();
     std::from_chars(text.data(), text.data() + text.size(), interval);
   }
+  // For the dashboard, and what only the host reads: not the supervisor's business (balena-api.md 8.4).
+  for (auto it = config.begin(); it != config.end();) {
+    const auto& name = it.key();
+    const bool hidden = name.starts_with("BALENA_UI") || name.starts_with("RESIN_UI")
+                        || name == "RESIN_HOST_LOG_TO_DISPLAY";
+    it = hidden ? config.erase(it) : std::next(it);
+  }
   config[interval_name] = std::to_string(std::max(interval, poll_interval_ms_default));
   return config;
 }
@@ -213,7 +230,7 @@ messages::result<std::string> device_target(const row_source& rows, std::int64_t
   const json out{
     {as_text(field(*device, n().device.uuid)),
      {{"name", as_text(field(*device, n().device.device_name))},
-      {"config", b.config()},
+      {"config", b.settings},
       {"apps", {{as_text(field(*application, n().application.uuid)), b.app(as_int(release))}}}}}};
   return messages::dump_json(out);
 }
@@ -243,7 +260,7 @@ fleet_target(const row_source& rows, std::int64_t application_id, const std::str
   const json out{
     {uuid,
      {{"name", as_text(field(*application, n().application.app_name))},
-      {"config", b.config()},
+      {"config", b.settings},
       {"apps", {{uuid, b.app(release)}}}}}};
   return messages::dump_json(out);
 }
