@@ -120,7 +120,7 @@ struct device {
 }  // namespace
 
 TEST_CASE("a device joins: identity, registration, no provisioning key left, unknown keys kept") {
-  device d({{"initialDeviceName", "kitchen"}});
+  device d(json::object({{"initialDeviceName", "kitchen"}}));
   REQUIRE(d.boot_and_attempt() == provisioning_outcome::done);
   const auto c = d.config();
   const auto uuid = c["uuid"].get<std::string>();
@@ -178,7 +178,7 @@ TEST_CASE("an answer that was lost makes no second device") {
 
 TEST_CASE("a uuid that is known is kept by exchanging keys, with a new overlay key") {
   const std::string uuid(32, 'a');
-  device d({{"uuid", uuid}});
+  device d(json::object({{"uuid", uuid}}));
   d.cloud.devices[uuid] = {99, {"lost-key"}, "old-overlay-key", ""};
   CHECK(d.boot_and_attempt() == provisioning_outcome::done);
   CHECK(d.config()["uuid"] == uuid);
@@ -189,7 +189,7 @@ TEST_CASE("a uuid that is known is kept by exchanging keys, with a new overlay k
 
 TEST_CASE("a refused exchange means that the identity is taken: a new one joins") {
   const std::string uuid(32, 'a');
-  device d({{"uuid", uuid}});
+  device d(json::object({{"uuid", uuid}}));
   d.cloud.devices[uuid] = {99, {"somebody-else"}, "their-key", ""};
   d.cloud.fleet_key_sees = false;
   CHECK(d.boot_and_attempt() == provisioning_outcome::new_identity);
@@ -201,7 +201,7 @@ TEST_CASE("a refused exchange means that the identity is taken: a new one joins"
 
 TEST_CASE("registered without a device id: the exchange finds it") {
   const std::string uuid(32, 'b');
-  device d({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}});
+  device d(json::object({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}}));
   d.cloud.devices[uuid] = {45, {"mine"}, "", ""};
   CHECK(d.boot_and_attempt() == provisioning_outcome::done);
   CHECK(d.config()["deviceId"] == 45);
@@ -211,7 +211,7 @@ TEST_CASE("registered without a device id: the exchange finds it") {
 TEST_CASE(
   "fully registered with the provisioning key still in the file: exchange, then delete it") {
   const std::string uuid(32, 'b');
-  device d({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}});
+  device d(json::object({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}}));
   d.cloud.devices[uuid] = {45, {"mine"}, "", ""};
   SECTION("accepted") {
     CHECK(d.boot_and_attempt() == provisioning_outcome::done);
@@ -228,7 +228,7 @@ TEST_CASE(
 
 TEST_CASE("a device registered by somebody else announces its overlay key once") {
   const std::string uuid(32, 'c');
-  device d({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}});
+  device d(json::object({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}}));
   auto c = d.config();
   c.erase("apiKey");
   d.files.content["config.json"] = c.dump();
@@ -240,7 +240,7 @@ TEST_CASE("a device registered by somebody else announces its overlay key once")
 }
 
 TEST_CASE("a fleet key that is not accepted is told, and tried again") {
-  device d({{"apiKey", "wrong"}});
+  device d(json::object({{"apiKey", "wrong"}}));
   CHECK(d.boot_and_attempt() == provisioning_outcome::retry);
   CHECK(d.why.find("401") != std::string::npos);
 }
