@@ -118,7 +118,9 @@ errc classify(std::string_view text) {
     return errc::not_found;
   }
   // podman answers 500 where dockerd answers 409.
-  if (contains(lower, "already exists") || contains(lower, "already in use") || contains(lower, "already used")) {
+  if (
+    contains(lower, "already exists") || contains(lower, "already in use")
+    || contains(lower, "already used")) {
     return errc::conflict;
   }
   return errc::io_failed;

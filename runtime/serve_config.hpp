@@ -10,13 +10,13 @@ struct serve_config {
   listen_address http;
   std::string overlay_endpoint;  ///< ZeroMQ endpoint that the edge binds
   std::string domain;            ///< "" = routed by path on a plain address
-  std::string public_url;        ///< how clients reach the HTTP port; "" = the address as bound, or api.<domain>
   std::string
-    overlay_public;      ///< endpoint that devices are told; "" = as the edge bound it
-  int http_threads = 0;  ///< never 0 once loaded
-  int scheduler_threads = 0;  ///< never 0 once loaded
-  std::string log_level;      ///< debug, info, warn, error
-  std::string log_format;     ///< text, json
+    public_url;  ///< how clients reach the HTTP port; "" = the address as bound, or api.<domain>
+  std::string overlay_public;  ///< endpoint that devices are told; "" = as the edge bound it
+  int http_threads = 0;        ///< never 0 once loaded
+  int scheduler_threads = 0;   ///< never 0 once loaded
+  std::string log_level;       ///< debug, info, warn, error
+  std::string log_format;      ///< text, json
   std::string
     admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
 };

@@ -211,7 +211,8 @@ TEST_CASE("registered without a device id: the exchange finds it") {
 TEST_CASE(
   "fully registered with the provisioning key still in the file: exchange, then delete it") {
   const std::string uuid(32, 'b');
-  device d(json::object({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}}));
+  device d(json::object(
+    {{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}}));
   d.cloud.devices[uuid] = {45, {"mine"}, "", ""};
   SECTION("accepted") {
     CHECK(d.boot_and_attempt() == provisioning_outcome::done);
@@ -228,7 +229,8 @@ TEST_CASE(
 
 TEST_CASE("a device registered by somebody else announces its overlay key once") {
   const std::string uuid(32, 'c');
-  device d(json::object({{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}}));
+  device d(json::object(
+    {{"uuid", uuid}, {"deviceApiKey", "mine"}, {"registered_at", 5}, {"deviceId", 45}}));
   auto c = d.config();
   c.erase("apiKey");
   d.files.content["config.json"] = c.dump();
