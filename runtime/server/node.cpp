@@ -279,10 +279,11 @@ result<void> node::impl::start_overlay() {
   port.revoke = [e = edge.get()](std::vector<std::int64_t> d) { e->revoke(std::move(d)); };
   port.notify = [e = edge.get()](messages::send_notice n) { e->notify(std::move(n)); };
   port.now = now_ms;
-  services->overlay_endpoint = [e = edge.get(), configured = o.overlay_public] {
-    const auto bound = e->endpoint();
-    return configured.empty() ? bound : configured;
-  };
+  services->overlay_endpoint =
+    [e = edge.get(), told = o.overlay_public, bind = o.overlay_endpoint] {
+      const auto bound = e->endpoint();  // "" until the edge has joined
+      return !told.empty() ? told : !bound.empty() ? bound : bind;
+    };
   notifier = actors::spawn_notifier(*system, journal, store, std::move(port));
   return edge->start();
 }
