@@ -36,12 +36,15 @@ constexpr std::int64_t query_ms_max = 10'000;
 constexpr std::size_t writes_in_flight_max = 256;
 constexpr std::size_t password_bytes_min = 8;
 
-/// `Idempotency-Key`: the same key again is answered, not repeated. Any text; its hash is the command's id.
-messages::command_id command_of(const exchange& x) {
+/// `Idempotency-Key`: the same key of the same requester again is answered, not repeated. Any text; the command's id is a hash of it
+/// with who asks and for what, so that nobody is answered with another's row.
+messages::command_id
+command_of(const exchange& x, const requester& by, const domain::resource_def& resource) {
   messages::command_id id{};
   const auto key = x.header("idempotency-key");
   if (!key.empty()) {
-    const auto hash = runtime::sha256_hex(key);
+    const auto hash = runtime::sha256_hex(
+      std::to_string(by.actor) + "/" + std::to_string(resource.number) + "/" + std::string(key));
     std::copy_n(hash.begin(), id.size(), id.begin());
   }
   return id;
@@ -215,7 +218,7 @@ awaitable<void> resources::create(call& c) {
   cmd.by = c.by;
   cmd.resource = c.resource().number;
   cmd.values = std::move(*values);
-  cmd.command = command_of(c.x);
+  cmd.command = command_of(c.x, c.by, c.resource());
   const auto done = co_await s_->ask->ask(c.x.executor(), *entity, std::move(cmd));
   if (!done) {
     co_return co_await c.x.respond(error_response(done.error()));
