@@ -52,6 +52,12 @@ const value& field_of(session& s, const expr& e, const frame& f, value& scratch)
   return hold != nullptr ? scratch = v : v;
 }
 
+/// The condition of a lambda or count for one row that it leads to. Without a condition nothing is bound: slot 0 stays the row itself.
+truth holds(session& s, const expr& e, frame& f, const row& r) {
+  f[e.binds] = &r;
+  return test(s, e.children.front(), f);
+}
+
 truth quantified(session& s, const expr& e, frame& f) {
   row_ptr hold;
   const auto* at = walk(s, e, f, hold);
@@ -59,9 +65,8 @@ truth quantified(session& s, const expr& e, frame& f) {
   bool found = false;
   if (at != nullptr) {
     s.related(*at, e.over, [&](const row& r, const row_ptr&) {
-      f[e.binds] = &r;
       const auto wanted = any ? truth::yes : truth::no;
-      found = e.children.empty() || test(s, e.children.front(), f) == wanted;
+      found = e.children.empty() || holds(s, e, f, r) == wanted;
       return !found && !s.stopped();
     });
   }
@@ -74,8 +79,7 @@ value counted(session& s, const expr& e, frame& f) {
   std::int64_t count = 0;
   if (at != nullptr) {
     s.related(*at, e.over, [&](const row& r, const row_ptr&) {
-      f[e.binds] = &r;
-      const bool counts = e.children.empty() || test(s, e.children.front(), f) == truth::yes;
+      const bool counts = e.children.empty() || holds(s, e, f, r) == truth::yes;
       count += counts ? 1 : 0;
       return !s.stopped();
     });

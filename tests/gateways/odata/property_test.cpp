@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -222,7 +223,10 @@ std::vector<std::int64_t> naive(
 }  // namespace
 
 TEST_CASE("indices give the same rows as looking at all of them") {
-  const auto seed = std::random_device{}();
+  // SLIPWAY_SEED repeats a run that failed.
+  const auto* wanted = std::getenv("SLIPWAY_SEED");
+  const auto seed = wanted == nullptr ? std::random_device{}()
+                                      : static_cast<std::uint32_t>(std::strtoul(wanted, nullptr, 10));
   INFO("seed " << seed);
   std::size_t narrowed = 0;
   std::size_t found = 0;
@@ -244,7 +248,8 @@ TEST_CASE("indices give the same rows as looking at all of them") {
       REQUIRE(line);
       const auto expected = naive(*line, rows, granted);
       const auto planned = engine::select_ids(*line, rows, granted);
-      REQUIRE(planned == expected);
+      REQUIRE(planned);
+      REQUIRE(*planned == expected);
       engine::session s(rows, granted);
       narrowed += engine::plan(s, line->resource(), {}, line->rows.filter) ? 1U : 0U;
       found += expected.empty() ? 0U : 1U;

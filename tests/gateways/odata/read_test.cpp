@@ -155,6 +155,9 @@ TEST_CASE("filters select as the reference does") {
     {"belongs_to__application eq 8", {}},
     {"is_running__release eq null", {15, 16, 17}},
     {"startswith(uuid,'aaaa')", {15, 16}},
+    // What a count or a bare any() looked at is not the row that the rest is about.
+    {"belongs_to__application/$count ge 1 and startswith(uuid,'aaaa')", {15, 16}},
+    {"belongs_to__application/any() and startswith(uuid,'aaaa')", {15, 16}},
     {"startswith(device_name,'')", {15, 16}},
     {"endswith(uuid,'22')", {16}},
     {"contains(uuid,'a1')", {15}},
