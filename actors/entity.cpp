@@ -40,6 +40,7 @@ struct entity_state {
   void take(std::uint64_t correlation, const Command& cmd);
   void next();
   void start(task t);
+  bool answer_repeated(const task& t);
   void finish(std::uint64_t number, outcome o);
   void tick();
   void answer(const task& t, outcome o) {
@@ -96,7 +97,23 @@ void entity_state::next() {
   }
 }
 
+bool entity_state::answer_repeated(const task& t) {
+  if (t.command == messages::command_id{}) {
+    return false;
+  }
+  // Before it is decided: what the first time changed may forbid it now. The append looks again, for one that is on its way.
+  const auto known = w->store.log->answered(t.command);
+  if (known && !known->has_value()) {
+    return false;
+  }
+  answer(t, known ? outcome{{errc::none, ""}, **known} : outcome{known.error(), {}});
+  return true;
+}
+
 void entity_state::start(task t) {
+  if (answer_repeated(t)) {
+    return;
+  }
   const auto view = w->store.rows->view();
   domain::draft d(*w->model, *view, w->now());
   const domain::rule_context context{

@@ -55,24 +55,31 @@ result<std::unique_ptr<command_memory>> command_memory::open(std::shared_ptr<dat
 }
 
 result<std::optional<messages::appended>> command_memory::find(const messages::command_id& id) {
-  std::optional<messages::appended> known;
-  if (const auto it = call_.find(id); it != call_.end()) {
-    known = it->second;
-  } else {
-    rocksdb::PinnableSlice found;
-    const auto s = database_->db().Get({}, database_->commands(), slice(bytes_of(id)), &found);
-    if (s.IsNotFound()) {
-      return known;
-    }
-    if (!s.ok()) {
-      return tl::unexpected(to_error("read a command", s));
-    }
-    auto decoded = decode({found.data(), found.size()});
-    if (!decoded) {
-      return tl::unexpected(decoded.error());
-    }
-    known = *decoded;
+  const auto it = call_.find(id);
+  if (it == call_.end()) {
+    return stored(id);
   }
+  auto known = it->second;
+  known.repeated = true;
+  return known;
+}
+
+result<std::optional<messages::appended>> command_memory::stored(
+  const messages::command_id& id) const {
+  std::optional<messages::appended> known;
+  rocksdb::PinnableSlice found;
+  const auto s = database_->db().Get({}, database_->commands(), slice(bytes_of(id)), &found);
+  if (s.IsNotFound()) {
+    return known;
+  }
+  if (!s.ok()) {
+    return tl::unexpected(to_error("read a command", s));
+  }
+  auto decoded = decode({found.data(), found.size()});
+  if (!decoded) {
+    return tl::unexpected(decoded.error());
+  }
+  known = *decoded;
   known->repeated = true;
   return known;
 }

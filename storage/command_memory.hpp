@@ -26,6 +26,9 @@ public:
 
   /// What the command was answered, also earlier in this call.
   [[nodiscard]] result<std::optional<messages::appended>> find(const messages::command_id& id);
+  /// The same of what is stored, from any thread.
+  [[nodiscard]] result<std::optional<messages::appended>> stored(
+    const messages::command_id& id) const;
   /// `done` goes into `batch` with the commit.
   void remember(
     const messages::command_id& id,

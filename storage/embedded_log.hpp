@@ -32,6 +32,10 @@ public:
     const std::function<bool(const messages::log_record&)>& visit) const override;
   [[nodiscard]] heads last() const override;
   [[nodiscard]] messages::result<std::uint64_t> version(messages::entity_ref entity) const override;
+  [[nodiscard]] messages::result<std::optional<messages::appended>> answered(
+    const messages::command_id& command) const override {
+    return commands_->stored(command);
+  }
   [[nodiscard]] std::int64_t next_id(int partition) override { return ids_->next(partition); }
 
   /// A snapshot and what is needed to tell exactly which commits are in it, although a write may be under way.

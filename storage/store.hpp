@@ -42,6 +42,10 @@ public:
   [[nodiscard]] virtual messages::result<std::uint64_t> version(
     messages::entity_ref entity) const = 0;
 
+  /// What a command that is durable was answered, nothing for one that is not known. Any thread.
+  [[nodiscard]] virtual messages::result<std::optional<messages::appended>> answered(
+    const messages::command_id& command) const = 0;
+
   /// A new row id in a partition; never given twice, also after a crash (an id that was given and not used is lost). Any thread.
   [[nodiscard]] virtual std::int64_t next_id(int partition) = 0;
 };

@@ -112,6 +112,22 @@ TEST_CASE("a repeated command is answered as the first time and not repeated") {
   CHECK_FALSE(w.stored.store.rows->view()->get(n().resource, other.id).has_value());
 }
 
+TEST_CASE("a repeated command is answered also when the first time made it impossible") {
+  world w;
+  REQUIRE(w.ask(w.ref, create("sky")).ok());
+  messages::remove_row remove;
+  remove.by = platform();
+  remove.resource = n().resource;
+  remove.id = w.ref.id;
+  remove.command[0] = 7;
+  const auto first = w.ask(w.ref, remove);
+  REQUIRE(first.ok());
+  const auto again = w.ask(w.ref, remove);
+  REQUIRE(again.ok());
+  CHECK(again.appended.repeated);
+  CHECK(again.appended.answer == first.appended.answer);
+}
+
 TEST_CASE("a refused command and one without a change append nothing") {
   world w;
   const auto missing = w.ask(w.ref, rename(w.ref, "sky"));

@@ -44,6 +44,9 @@ public:
   }
   heads last() const override { return {}; }
   result<std::uint64_t> version(messages::entity_ref) const override { return 0; }
+  result<std::optional<messages::appended>> answered(const messages::command_id&) const override {
+    return std::nullopt;
+  }
   std::int64_t next_id(int) override { return 0; }
 
   void close() {
