@@ -23,8 +23,8 @@ struct edge_config {
   std::string secret_key;
 
   std::uint32_t keepalive_ms = 60'000;  ///< a session without a ping for three of these ends
-  int heartbeat_ms = 20'000;            ///< ZMTP ping to each connection
-  int heartbeat_timeout_ms = 10'000;    ///< a connection that does not answer it is closed
+  int heartbeat_ms = 20'000;            ///< a connection this long without a byte is probed by TCP
+  int heartbeat_timeout_ms = 10'000;    ///< a connection that does not answer is closed
   std::uint32_t lease_ms = 20'000;      ///< of all sessions; renewed three times within it
   int mute_ms = 70'000;      ///< a connection that never showed a valid frame by then is closed
   int penance_ms = 60'000;   ///< how long a key that claimed a foreign identity is refused

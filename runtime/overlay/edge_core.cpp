@@ -24,6 +24,8 @@ constexpr int session_tick_ms = 30'000;
 constexpr int alarms_per_minute_max = 60;
 constexpr std::size_t connections_spare = 1'000;  // beyond sessions_max, for those in a handshake
 constexpr std::uint64_t unfinished_bytes_max = 8U << 20U;
+constexpr std::int64_t hoard_slices = 10;
+constexpr std::int64_t hoard_slice_ms = 100;
 constexpr std::size_t acks_per_frame_max = 256;
 constexpr std::size_t claimed_bytes_shown_max = 64;
 constexpr std::uint32_t keepalive_ms_min = 1'000;
@@ -39,7 +41,8 @@ edge_core::edge_core(const edge_config& config, edge_wire& wire, session_host& h
     // Microseconds: two edges of one device never share an epoch unless within one, and the numbers stay below 2^53.
     epoch_start_(std::max(config.epoch_floor, static_cast<std::uint64_t>(start.wall) * 1'000)),
     epoch_(epoch_start_),
-    session_tick_at_(start.steady + session_tick_ms) {}
+    session_tick_at_(start.steady + session_tick_ms),
+    hoard_slot_(start.steady / hoard_slice_ms) {}
 
 std::uint64_t edge_core::next_epoch(instant now) {
   epoch_ = std::max(epoch_ + 1, static_cast<std::uint64_t>(now.wall) * 1'000);
@@ -416,6 +419,7 @@ void edge_core::tick(instant now) {
     second_at_ = now.steady + 1'000;
     every_second(now);
   }
+  find_hoards(now);
 }
 
 // libzmq limits the size of a part but not their number, and gives a message out only when it is whole: a peer that never
@@ -429,17 +433,37 @@ bool edge_core::stuffed(connection& c) {
   return bytes > c.bytes + unfinished_bytes_max;
 }
 
+// Each connection once a second, a tenth of them at a time: to ask the kernel about 10,000 at once takes tens of
+// milliseconds, in which no notice goes out.
+void edge_core::find_hoards(instant now) {
+  const auto slot = now.steady / hoard_slice_ms;
+  const auto due = std::min(slot - hoard_slot_, hoard_slices);
+  if (due <= 0) {
+    return;
+  }
+  hoard_slot_ = slot;
+  std::vector<std::uint64_t> hoard;
+  connections_.each([&](connection& c) {
+    const auto slice = static_cast<std::int64_t>(c.number % hoard_slices);
+    const auto slots_ago = (slot % hoard_slices + hoard_slices - slice) % hoard_slices;
+    if (slots_ago < due && !c.kicked && stuffed(c)) {
+      hoard.push_back(c.number);
+    }
+  });
+  for (const auto number : hoard) {
+    ++counters_.malformed;
+    kick(*connections_.by_number(number), now);
+  }
+}
+
 void edge_core::every_second(instant now) {
   std::vector<std::uint64_t> mute;
-  std::vector<std::uint64_t> hoard;
   std::vector<std::uint64_t> silent;
   connections_.each([&](connection& c) {
     if (c.kicked) {
       return;
     }
-    if (stuffed(c)) {
-      hoard.push_back(c.number);
-    } else if (!c.greeted && now.steady - c.opened > config_.mute_ms) {
+    if (!c.greeted && now.steady - c.opened > config_.mute_ms) {
       mute.push_back(c.number);
     } else if (c.greeted && now.steady - c.heard > 3LL * c.keepalive_ms) {
       silent.push_back(c.number);
@@ -449,10 +473,6 @@ void edge_core::every_second(instant now) {
   // online, shows itself only here: its connection never brings a valid frame.
   for (const auto number : mute) {
     ++counters_.mute;
-    kick(*connections_.by_number(number), now);
-  }
-  for (const auto number : hoard) {
-    ++counters_.malformed;
     kick(*connections_.by_number(number), now);
   }
   for (const auto number : silent) {

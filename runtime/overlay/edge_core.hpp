@@ -90,6 +90,7 @@ private:
   void notify(const messages::send_notice& s, instant now);
   void alarm(messages::edge_alarm a, instant now);
   void every_second(instant now);
+  void find_hoards(instant now);
   bool stuffed(connection& c);
   void beat(instant now);
   std::uint64_t next_epoch(instant now);
@@ -116,6 +117,7 @@ private:
   std::int64_t second_at_ = 0;
   std::int64_t beat_at_ = 0;
   std::int64_t session_tick_at_ = 0;
+  std::int64_t hoard_slot_ = 0;
   std::int64_t alarm_minute_ = 0;
   int alarms_in_minute_ = 0;
   std::vector<std::uint64_t> closing_;

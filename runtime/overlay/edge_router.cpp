@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -31,6 +32,7 @@ constexpr int frames_per_wake_max = 256;
 constexpr int tick_ms = 100;
 constexpr int drain_ms = 200;
 constexpr int sockets_max = 65'535;
+constexpr int keepalive_probes = 2;
 
 struct outgoing_frame {
   std::uint64_t connection = 0;
@@ -41,6 +43,10 @@ struct idle_session {
   std::int64_t device = 0;
   std::uint64_t received = 0;
 };
+
+int seconds(int ms) {
+  return std::max(1, ms / 1'000);
+}
 
 instant read_clocks() {
   return {steady_ms(), now_ms()};
@@ -130,10 +136,14 @@ void edge_router::impl::open() {
   router.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(frame_bytes_max));
   router.set(zmq::sockopt::rcvhwm, frames_waiting_max);
   router.set(zmq::sockopt::sndhwm, frames_queued_max);
-  router.set(zmq::sockopt::heartbeat_ivl, config.heartbeat_ms);
-  router.set(zmq::sockopt::heartbeat_timeout, config.heartbeat_timeout_ms);
-  // The device closes its end by itself when our pings stay away: it need not send any.
-  router.set(zmq::sockopt::heartbeat_ttl, 2 * config.heartbeat_ms + config.heartbeat_timeout_ms);
+  // The kernel watches the connections, not libzmq: its heartbeats cost a timer each, and it cancels a timer by walking
+  // through all of them (ADR 43).
+  const int answer_s = seconds(config.heartbeat_timeout_ms);
+  router.set(zmq::sockopt::tcp_keepalive, 1);
+  router.set(zmq::sockopt::tcp_keepalive_idle, seconds(config.heartbeat_ms));
+  router.set(zmq::sockopt::tcp_keepalive_intvl, std::max(1, answer_s / keepalive_probes));
+  router.set(zmq::sockopt::tcp_keepalive_cnt, keepalive_probes);
+  router.set(zmq::sockopt::tcp_maxrt, config.heartbeat_ms + config.heartbeat_timeout_ms);
   monitor.emplace(context, router, "edge", ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
   router.bind(config.endpoint);
   endpoint = router.get(zmq::sockopt::last_endpoint);
