@@ -1,7 +1,10 @@
 // A notice for many devices at once: from the core's call over the bus to a real edge process to real CURVE sessions in two
 // other processes. Beside it, in turns, mosquitto with TLS 1.3 and as many subscribers.
-//   bench_fanout [--quick] [--sessions N] [--rounds N] [--only overlay|mosquitto]
+// With --core a whole `slipwayd serve` stands in the edge's place: devices are registered over HTTP, and a round is a release
+// that becomes the fleet's target.
+//   bench_fanout [--quick] [--core] [--sessions N] [--rounds N] [--only overlay|core|mosquitto]
 
+#include "fanout_core.hpp"
 #include "fanout_shared.hpp"
 #include "runtime/child_process.hpp"
 #include "runtime/clock.hpp"
@@ -26,6 +29,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 using namespace slipway;
@@ -36,12 +40,14 @@ namespace {
 constexpr int client_processes = 2;
 constexpr std::size_t payload_bytes = 150;  // about 200 B with its envelope
 constexpr double connect_seconds_max = 600;
-constexpr double round_seconds_max = 60;
+constexpr double online_seconds_max = 300;
+constexpr double round_seconds_max = 150;  // sessions that were lost come back with a ping
 
 struct settings {
   int sessions = 10'000;
   int rounds = 10;
   bool quick = false;
+  bool core = false;
   bool overlay = true;
   bool mosquitto = true;
 };
@@ -49,9 +55,10 @@ struct settings {
 std::vector<pid_t> started;  // ended by `end_all`
 
 void end_all() {
-  for (const auto pid : started) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+  // mosquitto first, which complains of each client that goes without a word.
+  for (auto pid = started.rbegin(); pid != started.rend(); ++pid) {
+    ::kill(*pid, SIGKILL);
+    ::waitpid(*pid, nullptr, 0);
   }
   started.clear();
 }
@@ -125,6 +132,8 @@ double cpu_seconds(pid_t pid) {
 
 struct figures {
   std::vector<double> p50, p99, last, cpu;
+  std::vector<double> answered;  // when the step that commits was answered, after it was sent
+  std::vector<double> p50_after, p99_after, last_after;  // counted from that answer
   double connect_seconds = 0;
   double connect_cpu_ms = 0;
   double kb_per_session = 0;
@@ -154,18 +163,19 @@ void connect_all(contest& c, int sessions, pid_t server, figures& out) {
   out.kb_per_session = (resident_kb(server) - memory) / sessions;
 }
 
-/// One broadcast; the time of each session counts from just before `send`.
+/// One broadcast; the time of each session counts from just before `send`, which tells when it was done, or -1.
 void round(
   const char* name,
   contest& c,
   int sessions,
   pid_t server,
-  const std::function<bool()>& send,
+  const std::function<std::int64_t()>& send,
   figures& out) {
-  c.received = 0;
+  c.new_round();
   const auto cpu = cpu_seconds(server);
   const auto t0 = now_ns();
-  if (!send()) {
+  const auto answered = send();
+  if (answered < 0) {
     die("a broadcast could not be sent");
   }
   while (c.received < sessions) {
@@ -181,9 +191,17 @@ void round(
     ms.push_back(static_cast<double>(c.at[static_cast<std::size_t>(i)] - t0) / 1e6);
   }
   std::sort(ms.begin(), ms.end());
-  out.p50.push_back(ms[ms.size() / 2]);
-  out.p99.push_back(ms[ms.size() * 99 / 100]);
+  const auto p50 = ms[ms.size() / 2];
+  const auto p99 = ms[ms.size() * 99 / 100];
+  const auto after = static_cast<double>(answered - t0) / 1e6;
+  out.p50.push_back(p50);
+  out.p99.push_back(p99);
   out.last.push_back(ms.back());
+  out.answered.push_back(after);
+  // Notices go out from the log's tail, beside the answer: the first of them may be before it.
+  out.p50_after.push_back(p50 - after);
+  out.p99_after.push_back(p99 - after);
+  out.last_after.push_back(ms.back() - after);
   pause_ms(300);  // acknowledgements and timers of the last round
   out.cpu.push_back(cpu_seconds(server) - cpu);
 }
@@ -245,13 +263,14 @@ public:
   }
 
   [[nodiscard]] pid_t pid() const { return edge_->pid(); }
-  bool send() {
-    return edge_->notify(
+  std::int64_t send() {
+    const bool sent = edge_->notify(
       {{++last_,
         messages::notice_kind::update,
         runtime::now_ms() + 600'000,
         "{\"" + std::string(payload_bytes, 'x') + "\":1}"},
        ids_});
+    return sent ? now_ns() : -1;
   }
 
 private:
@@ -262,21 +281,6 @@ private:
   std::uint64_t last_ = 0;
   std::unique_ptr<runtime::edge_supervisor> edge_;
 };
-
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof a;
-  if (
-    ::bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0
-    || ::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0) {
-    die("no free port");
-  }
-  ::close(fd);
-  return ntohs(a.sin_port);
-}
 
 int connect_to(int port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -341,13 +345,14 @@ public:
     std::filesystem::remove_all(folder_);
   }
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] bool send() const {
+  [[nodiscard]] std::int64_t send() const {
     const std::string body = std::string("\0\3fan", 5) + std::string(payload_bytes + 40, 'x');
     std::string packet("\x30");
     packet += static_cast<char>(0x80U | (body.size() & 0x7fU));
     packet += static_cast<char>(body.size() >> 7U);
     packet += body;
-    return ::write(publisher_, packet.data(), packet.size()) == static_cast<ssize_t>(packet.size());
+    const auto n = ::write(publisher_, packet.data(), packet.size());
+    return n == static_cast<ssize_t>(packet.size()) ? now_ns() : -1;
   }
 
 private:
@@ -355,6 +360,10 @@ private:
   pid_t pid_ = -1;
   int publisher_ = -1;
 };
+
+std::string slipwayd_program() {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "slipwayd").string();
+}
 
 std::string find_mosquitto() {
   for (const char* p : {"/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"}) {
@@ -371,9 +380,13 @@ settings parse(int argc, char** argv) {
     const std::string a = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (a == "--quick") {
+      s.core = true;  // and the edge alone
       s.quick = true;
       s.sessions = 200;
       s.rounds = 3;
+    } else if (a == "--core") {
+      s.core = true;
+      s.overlay = s.quick;
     } else if (a == "--sessions") {
       s.sessions = std::clamp(std::atoi(value), 1, sessions_most);
       ++i;
@@ -381,8 +394,9 @@ settings parse(int argc, char** argv) {
       s.rounds = std::max(1, std::atoi(value));
       ++i;
     } else if (a == "--only") {
-      s.overlay = std::string(value) == "overlay";
-      s.mosquitto = !s.overlay;
+      s.mosquitto = std::string(value) == "mosquitto";
+      s.core = std::string(value) == "core";
+      s.overlay = !s.mosquitto && !s.core;
       ++i;
     } else {
       die("unknown option " + a);
@@ -401,74 +415,156 @@ std::vector<bench_device> make_devices(int count) {
 
 }  // namespace
 
+int slipway::bench::free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof a;
+  if (
+    ::bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0
+    || ::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0) {
+    die("no free port");
+  }
+  ::close(fd);
+  return ntohs(a.sin_port);
+}
+
+namespace {
+
+/// What takes part in the rounds.
+struct party {
+  const char* name = "";
+  contest* c = nullptr;
+  pid_t server = -1;
+  std::function<void()> prepare = {};
+  std::function<std::int64_t()> send = {};
+  figures found = {};
+};
+
+void print_core(core_side& core, const figures& f) {
+  std::printf(
+    "core       from the release's last step being answered: p50 %.1f ms  p99 %.1f ms  last %.1f "
+    "ms; answered %.1f ms after it was sent\n",
+    median(f.p50_after),
+    median(f.p99_after),
+    median(f.last_after),
+    median(f.answered));
+  std::printf(
+    "core       registered %.0f devices/s  server RSS %.0f MB with %d online  edge RSS %.0f MB\n",
+    core.registered_per_second(),
+    resident_kb(core.server()) / 1024,
+    core.online(),
+    resident_kb(core.edge()) / 1024);
+}
+
+void wait_online(core_side& core, int sessions) {
+  const auto t0 = now_ns();
+  while (core.online() < sessions) {
+    if (static_cast<double>(now_ns() - t0) / 1e9 > online_seconds_max) {
+      die("the server takes only " + std::to_string(core.online()) + " devices for online");
+    }
+    pause_ms(200);
+  }
+}
+
+void run(
+  const settings& s,
+  contest& ours,
+  contest& cores,
+  contest& theirs,
+  const std::vector<bench_device>& devices) {
+  std::unique_ptr<overlay_side> overlay;
+  std::unique_ptr<core_side> core;
+  std::unique_ptr<mosquitto_side> mosquitto;
+  std::vector<party> parties;
+  if (s.overlay) {
+    overlay = std::make_unique<overlay_side>(s, devices, ours);
+    parties.push_back({"overlay", &ours, overlay->pid(), nullptr, [&] { return overlay->send(); }});
+    connect_all(ours, s.sessions, overlay->pid(), parties.back().found);
+  }
+  if (s.core) {
+    core = std::make_unique<core_side>(slipwayd_program(), devices, cores);
+    parties.push_back(
+      {"core",
+       &cores,
+       core->edge(),
+       [&] { core->prepare_release(); },
+       [&] { return core->finish_release(); }});
+    pause_ms(500);  // the table is in before memory is measured
+    connect_all(cores, s.sessions, core->edge(), parties.back().found);
+    wait_online(*core, s.sessions);
+  }
+  if (s.mosquitto) {
+    mosquitto = std::make_unique<mosquitto_side>(find_mosquitto(), theirs);
+    parties.push_back(
+      {"mosquitto", &theirs, mosquitto->pid(), nullptr, [&] { return mosquitto->send(); }});
+    connect_all(theirs, s.sessions, mosquitto->pid(), parties.back().found);
+  }
+  for (int i = 0; i < s.rounds; ++i) {
+    for (auto& p : parties) {
+      if (p.prepare) {
+        p.prepare();
+        pause_ms(300);
+      }
+      round(p.name, *p.c, s.sessions, p.server, p.send, p.found);
+    }
+  }
+  for (const auto& p : parties) {
+    print(p.name, s, p.found);
+    if (const int back = p.c->rejoined; back > 0) {
+      std::printf("%-10s %d sessions were lost and came back\n", p.name, back);
+    }
+    if (core && p.c == &cores) {
+      print_core(*core, p.found);
+    }
+  }
+  for (std::size_t i = 0; mosquitto && i + 1 < parties.size(); ++i) {
+    const auto& f = parties[i].found;
+    const auto& m = parties.back().found;
+    std::printf(
+      "ratio      mosquitto/%s: last %.2f  p50 %.2f  server cpu %.2f\n",
+      parties[i].name,
+      median(m.last) / median(f.last),
+      median(m.p50) / median(f.p50),
+      median(m.cpu) / std::max(0.01, median(f.cpu)));
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   auto s = parse(argc, argv);
-  const auto program = find_mosquitto();
-  if (s.mosquitto && program.empty()) {
+  if (s.mosquitto && find_mosquitto().empty()) {
     std::printf("mosquitto is not installed: left out\n");
     s.mosquitto = false;
   }
+  std::printf("load       %.2f\n", [] {
+    double now = 0;
+    ::getloadavg(&now, 1);
+    return now;
+  }());
+  std::fflush(stdout);  // before the forks
   auto& ours = share();
+  auto& cores = share();
   auto& theirs = share();
-  const auto devices = make_devices(s.overlay ? s.sessions : 0);
-  if (s.overlay) {
-    fork_clients(ours, s.sessions, [&](int first, int last) {
-      run_overlay_clients(ours, devices, first, last);
-    });
+  const auto devices = make_devices(s.overlay || s.core ? s.sessions : 0);
+  for (auto* c : {&ours, &cores}) {
+    if (c == &ours ? s.overlay : s.core) {
+      fork_clients(*c, s.sessions, [&devices, c](int first, int last) {
+        run_overlay_clients(*c, devices, first, last);
+      });
+    }
   }
   if (s.mosquitto) {
     fork_clients(theirs, s.sessions, [&](int first, int last) {
       run_mqtt_clients(theirs, first, last);
     });
   }
-  figures our_figures;
-  figures their_figures;
-  {
-    std::unique_ptr<overlay_side> overlay;
-    std::unique_ptr<mosquitto_side> mosquitto;
-    if (s.overlay) {
-      overlay = std::make_unique<overlay_side>(s, devices, ours);
-      connect_all(ours, s.sessions, overlay->pid(), our_figures);
-    }
-    if (s.mosquitto) {
-      mosquitto = std::make_unique<mosquitto_side>(program, theirs);
-      connect_all(theirs, s.sessions, mosquitto->pid(), their_figures);
-    }
-    for (int i = 0; i < s.rounds; ++i) {
-      if (overlay) {
-        round(
-          "overlay",
-          ours,
-          s.sessions,
-          overlay->pid(),
-          [&] { return overlay->send(); },
-          our_figures);
-      }
-      if (mosquitto) {
-        round(
-          "mosquitto",
-          theirs,
-          s.sessions,
-          mosquitto->pid(),
-          [&] { return mosquitto->send(); },
-          their_figures);
-      }
-    }
-    ours.go = 2;
-    theirs.go = 2;
-  }
-  if (s.overlay) {
-    print("overlay", s, our_figures);
-  }
-  if (s.mosquitto) {
-    print("mosquitto", s, their_figures);
-  }
-  if (s.overlay && s.mosquitto) {
-    std::printf(
-      "ratio      mosquitto/overlay: last %.2f  p50 %.2f  server cpu %.2f\n",
-      median(their_figures.last) / median(our_figures.last),
-      median(their_figures.p50) / median(our_figures.p50),
-      median(their_figures.cpu) / std::max(0.01, median(our_figures.cpu)));
+  try {
+    run(s, ours, cores, theirs, devices);
+  } catch (const std::exception& e) {
+    die(e.what());
   }
   end_all();
   return 0;

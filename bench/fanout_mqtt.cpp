@@ -167,8 +167,7 @@ private:
       --open_;
       ++contest_.connected;
     } else if (kind == 3) {  // PUBLISH
-      contest_.at[static_cast<std::size_t>(session)] = now_ns();
-      ++contest_.received;
+      contest_.told(session, now_ns());
     }
     return true;
   }
