@@ -225,8 +225,9 @@ std::vector<std::int64_t> naive(
 TEST_CASE("indices give the same rows as looking at all of them") {
   // SLIPWAY_SEED repeats a run that failed.
   const auto* wanted = std::getenv("SLIPWAY_SEED");
-  const auto seed = wanted == nullptr ? std::random_device{}()
-                                      : static_cast<std::uint32_t>(std::strtoul(wanted, nullptr, 10));
+  const auto seed = wanted == nullptr
+                      ? std::random_device{}()
+                      : static_cast<std::uint32_t>(std::strtoul(wanted, nullptr, 10));
   INFO("seed " << seed);
   std::size_t narrowed = 0;
   std::size_t found = 0;
