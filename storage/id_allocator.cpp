@@ -5,11 +5,15 @@
 #include "runtime/log.hpp"
 #include "storage/keys.hpp"
 
+#include <algorithm>
+
 namespace slipway::storage {
 namespace {
 
-// One sync for so many ids; at most so many are lost by a crash, in each partition.
-constexpr std::uint64_t block = 64;
+// One sync for so many ids; at most so many are lost by a crash, in each partition. A partition that uses its ids up gets twice as many
+// the next time: a sync per 64 ids held back registrations of devices, which take half a dozen each.
+constexpr std::uint64_t block_min = 64;
+constexpr std::uint64_t block_max = 8192;
 
 }  // namespace
 
@@ -27,7 +31,7 @@ result<std::unique_ptr<id_allocator>> id_allocator::open(std::shared_ptr<databas
       return fail(errc::corrupt, "id counter of partition " + std::to_string(p));
     }
     const auto n = keys::read_u64(*stored);
-    a->counters_[static_cast<std::size_t>(p)] = {n + 1, n, n};
+    a->counters_[static_cast<std::size_t>(p)] = {n + 1, n, n, 0};
   }
   return a;
 }
@@ -66,7 +70,8 @@ std::int64_t id_allocator::next(int partition) {
   const std::lock_guard lock(mutex_);
   auto& c = counters_[static_cast<std::size_t>(partition)];
   if (c.next > c.reserved && !failed_) {
-    const auto upto = c.next + block - 1;
+    c.block = std::clamp(c.block * 2, block_min, block_max);
+    const auto upto = c.next + c.block - 1;
     if (const auto s = store(partition, upto); s.ok()) {
       c.reserved = upto;
       c.stored = upto;

@@ -35,6 +35,7 @@ private:
     std::uint64_t next = 1;
     std::uint64_t reserved = 0;
     std::uint64_t stored = 0;
+    std::uint64_t block = 0;  ///< size of the last reservation
   };
   [[nodiscard]] rocksdb::Status store(int partition, std::uint64_t upto);
 
