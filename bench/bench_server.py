@@ -75,12 +75,12 @@ class client:
         return json.loads(text) if text[:1] in "{[\"" and text else text
 
 
-def make_fleet(address):
+def make_fleet(address, name="bench"):
     token = client(address).call("POST", "/login_", {"username": "bench", "password": "bench-password"})
     api = client(address, token)
     organization = api.call("GET", "/v7/organization")["d"][0]["id"]
     kind = api.call("GET", "/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")["d"][0]["id"]
-    fleet = api.call("POST", "/v7/application", {"app_name": "bench", "organization": organization, "is_for__device_type": kind})
+    fleet = api.call("POST", "/v7/application", {"app_name": name, "organization": organization, "is_for__device_type": kind})
     names = ["one", "two", "three"]
     composition = {"version": "2", "services": {n: {"image": n, "restart": "always"} for n in names}}
     release = api.call("POST", "/v7/release", {
@@ -215,7 +215,10 @@ def main():
             script = patch_script(folder, fleet, devices)
             for connections in (1, 64, 1000):
                 good &= show("state_patch", connections, wrk(s, "/", connections, seconds, script=script))
-            query = ("/v7/device?$top=50&$select=id,uuid,device_name,status,is_online,os_version&$expand=belongs_to__application($select=slug),"
+            # A fleet of 50 devices beside the large one.
+            small = make_fleet(s.address, "small")
+            register(s.address, small, 48 if options.quick else 50, clients=2)
+            query = (f"/v7/device?$filter=belongs_to__application%20eq%20{small['fleet']['id']}&$select=id,uuid,device_name,status,is_online,os_version&$expand=belongs_to__application($select=slug),"
                      "is_of__device_type($select=slug),is_running__release($select=commit)&$orderby=device_name%20asc")
             good &= show("list", 64, wrk(s, query, 64, seconds, headers=["Authorization: Bearer " + fleet["token"]]))
             good &= show("register", 64, wrk(s, "/", 64, seconds, script=register_script(folder, fleet)))
