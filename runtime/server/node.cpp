@@ -222,10 +222,11 @@ result<void> node::impl::open_http() {
   }
   http = std::move(*opened);
   const auto address = o.http.host + ":" + std::to_string(http->port());
-  services->registry_host = o.domain.empty() ? address : "registry2." + o.domain;
+  const auto port = http->port() == 80 ? "" : ":" + std::to_string(http->port());
+  services->registry_host = o.domain.empty() ? address : "registry2." + o.domain + port;
   services->api_url = !o.public_url.empty() ? o.public_url
                       : o.domain.empty()    ? "http://" + address
-                                            : "http://api." + o.domain;
+                                            : "http://api." + o.domain + port;
   services->device_urls_base = "devices." + (o.domain.empty() ? o.http.host : o.domain);
   world->registry_host = services->registry_host;
   return {};
