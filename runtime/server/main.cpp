@@ -91,6 +91,14 @@ int serve(const std::vector<std::string>& arguments) {
   return 0;
 }
 
+/// `slipwayd edge LEVEL FORMAT`: logs as the server that started it does.
+int edge(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 2) {
+    init_log(arguments[0], arguments[1]);
+  }
+  return runtime::edge_main();
+}
+
 const runtime::command_settings& rebuild_settings() {
   static const runtime::command_settings command = [] {
     runtime::setting data_dir;
@@ -141,7 +149,7 @@ int main(int argc, char** argv) {
     return serve(rest);
   }
   if (command == "edge") {
-    return runtime::edge_main();
+    return edge(rest);
   }
   if (command == "rebuild") {
     return rebuild(rest);

@@ -257,6 +257,7 @@ result<void> node::impl::start_overlay() {
   }
   services->overlay_server_key = keys->public_key;
   edge_supervisor::options options;
+  options.arguments = {"edge", o.log_level, o.log_format};
   options.endpoint = o.overlay_endpoint;
   options.keys = *keys;
   for (const auto& d : actors::online_devices(*store.rows)) {
