@@ -284,6 +284,11 @@ class ResourcesTest(ApiTest):
             self.assertIn(answer.status, (400, 414, 431), (path[:80], answer))
         self.assertIn(api.get("/v7/no_such_resource").status, (400, 401, 404))
         self.refused(api.get("/no/such/address"), 404)
+        for method, path, allowed in (("POST", "/ping", "GET, HEAD"), ("GET", "/login_", "POST"), ("GET", "/device/v3/state", "PATCH")):
+            answer = api.send(method, path)
+            self.refused(answer, 405)
+            self.assertEqual(answer.headers.get("Allow"), allowed, (method, path))
+        self.assertEqual(api.get("/ping/").status, 200)
         self.refused(api.send("PUT", "/v7/application"), 405)
         for raw in (b"{", b"[]", b"null", b"\xff\xfe", b'{"a":1}', b'"text"', b"{" * 100000, b'{"name":1e999}'):
             answer = api.send("POST", "/v7/application_tag", raw=raw, headers={"Content-Type": "application/json"})
