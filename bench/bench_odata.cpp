@@ -217,7 +217,7 @@ answer(const storage::store& s, const domain::schema& model, const workload& w, 
   by.kind = messages::requester_kind::user;
   by.id = 64;
   by.actor = 1;
-  by.organizations = {fleet};
+  by.organizations = {{fleet, messages::role::administrator}};
   const auto [path, query] = encoded(w.target);
   const auto line = odata::parse_target(model, "v7", path, query);
   if (!line) {

@@ -97,8 +97,10 @@ entity_of(const schema& model, const resource_def& resource, const row& r, const
 }
 
 bool access::is_member(std::int64_t organization) const {
-  return std::find(by_.organizations.begin(), by_.organizations.end(), organization)
-         != by_.organizations.end();
+  return std::any_of(
+    by_.organizations.begin(),
+    by_.organizations.end(),
+    [organization](const messages::membership& m) { return m.of == organization; });
 }
 
 std::int64_t access::application_of(const resource_def& resource, const row& r) const {
@@ -292,6 +294,31 @@ result<void> access::may_change_fields(
   return {};
 }
 
+bool access::may_do(action a, const resource_def& resource, const row& r) const {
+  const bool own_device = by_.kind == requester_kind::device
+                          && resource.number == n().device.resource && messages::id_of(r) == by_.id;
+  switch (a) {
+    case action::read_state:
+      return by_.kind != requester_kind::fleet && may_see(resource, r);
+    case action::report_state:
+    case action::write_logs:
+      return own_device || may(verb::change, resource, r).has_value();
+    case action::pull_image:
+      return may_see(resource, r);
+    case action::register_device:
+      return (by_.kind == requester_kind::fleet && by_.id == messages::id_of(r))
+             || (by_.kind != requester_kind::device && may(verb::change, resource, r).has_value());
+    case action::read_logs:
+    case action::inspect:
+    case action::control:
+    case action::tunnel:
+    case action::download_config:
+    case action::push_image:
+      break;
+  }
+  return by_.kind != requester_kind::device && may(verb::change, resource, r).has_value();
+}
+
 bool access::may_make_key(entity_ref owner) const {
   if (by_.kind == requester_kind::platform) {
     return true;
@@ -324,15 +351,19 @@ std::optional<std::vector<std::int64_t>> access::candidates(const resource_def& 
     return std::vector{by_.id};
   }
   if (resource.number == n().organization.resource) {
-    return by_.organizations;
+    std::vector<std::int64_t> own;
+    for (const auto& m : by_.organizations) {
+      own.push_back(m.of);
+    }
+    return own;
   }
   // Applications may be public, so only devices are certainly all under the requester's own organizations.
   if (resource.number != n().device.resource) {
     return std::nullopt;
   }
   std::vector<std::int64_t> found;
-  for (const auto organization : by_.organizations) {
-    const std::array<value, 1> key{organization};
+  for (const auto& m : by_.organizations) {
+    const std::array<value, 1> key{m.of};
     for (const auto fleet :
          rows_.all(n().application.resource, n().application.organization, key)) {
       const std::array<value, 1> owner{fleet};

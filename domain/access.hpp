@@ -14,6 +14,21 @@ namespace slipway::domain {
 
 enum class verb { create, change, remove };
 
+/// What is neither reading nor writing a row, and on rows of which resource it is asked.
+enum class action : std::uint8_t {
+  read_state,       ///< the target state, with the values of variables: device, application
+  report_state,     ///< what a device says of itself: device
+  register_device,  ///< application
+  read_logs,        ///< device
+  write_logs,       ///< device
+  inspect,  ///< ask a device's supervisor without changing anything (GET): device, application (all its devices)
+  control,  ///< restart, reboot, purge, services, and all that changes what a device does: device, application
+  tunnel,           ///< a byte stream to a port or shell of a device: device
+  download_config,  ///< the configuration of new devices, with a provisioning key: application
+  pull_image,       ///< image
+  push_image,       ///< image
+};
+
 /// Who may see and change what: the one place that decides it. Rows a requester may not see do not exist for it.
 ///
 /// | requester | sees | changes |
@@ -37,6 +52,8 @@ public:
   [[nodiscard]] messages::result<void> may_change_fields(
     const resource_def& resource,
     std::span<const messages::field_value> values) const;
+  /// May this be done to a row that the requester sees? On rows it does not see, and on other resources than the action's, never.
+  [[nodiscard]] bool may_do(action a, const resource_def& resource, const messages::row& r) const;
   /// May an API key be made for this user, fleet or device? A user's own keys only by a login session; a device's also by a provisioning
   /// key of its fleet, so that a device whose key was lost can take up its identity again.
   [[nodiscard]] bool may_make_key(messages::entity_ref owner) const;

@@ -22,13 +22,16 @@ using messages::requester_kind;
 using messages::result;
 using messages::value;
 
-std::vector<std::int64_t> organizations_of(const domain::row_source& rows, std::int64_t user) {
+std::vector<messages::membership> organizations_of(
+  const domain::row_source& rows,
+  std::int64_t user) {
   const auto& m = get().organization_membership;
   const std::array<value, 1> key{user};
-  std::vector<std::int64_t> found;
+  std::vector<messages::membership> found;
   for (const auto id : rows.all(m.resource, m.user, key)) {
     if (const auto r = rows.get(m.resource, id)) {
-      found.push_back(as_int(field(*r, m.is_member_of__organization)));
+      found.push_back(
+        {as_int(field(*r, m.is_member_of__organization)), messages::role::administrator});
     }
   }
   return found;
@@ -131,6 +134,7 @@ result<authenticator::known> authenticator::look_up_session(std::string_view tok
   k.by.id = claims->user;
   k.by.actor = as_int(field(*user, u.actor));
   k.by.administrator = messages::as_bool(field(*user, u.is_administrator));
+  k.by.authenticated_at = claims->auth_time;
   k.by.organizations = organizations_of(*view, claims->user);
   return k;
 }
@@ -163,6 +167,7 @@ result<authenticator::known> authenticator::look_up_key(std::string_view key) co
     return unknown;
   }
   k.by.by_key = true;
+  k.by.key = messages::id_of(*row);
   k.by.id = k.owner.id;
   k.by.actor = as_int(field(*row, n.api_key.is_of__actor));
   k.by.kind = k.owner.kind == entity_kind::device  ? requester_kind::device

@@ -67,7 +67,7 @@ private:
 };
 
 /// The organizations a user is a member of.
-[[nodiscard]] std::vector<std::int64_t> organizations_of(
+[[nodiscard]] std::vector<messages::membership> organizations_of(
   const domain::row_source& rows,
   std::int64_t user);
 

@@ -425,3 +425,33 @@ TEST_CASE("a user's key cannot prolong, rename or revoke the user's keys") {
   CHECK(t.i.change(t.i.user(t.ann), "api_key", key, {{"name", "renamed"}}));
   CHECK(t.i.remove(t.i.user(t.ann), "api_key", key));
 }
+
+TEST_CASE("what is done with a fleet, its devices and images follows the right on them") {
+  using domain::action;
+  const two_tenants t;
+  const auto may = [&](const requester& by, action a, const char* resource) {
+    const auto& def = t.i.model->at(resource);
+    const auto row = t.i.row(resource, t.sample.at(resource));
+    return domain::access(*t.i.model, by, t.i.rows).may_do(a, def, row);
+  };
+  for (const auto a : {action::read_logs, action::inspect, action::control, action::tunnel}) {
+    CHECK(may(t.i.user(t.ann), a, "device"));
+    CHECK(may(t.i.user(t.root), a, "device"));
+    CHECK_FALSE(may(t.i.user(t.bob), a, "device"));
+    CHECK_FALSE(may(t.i.device(t.device), a, "device"));
+    CHECK_FALSE(may(t.i.provisioning_key(t.fleet), a, "device"));
+    CHECK_FALSE(may(tests::installation::guest(), a, "device"));
+  }
+  for (const auto a : {action::write_logs, action::report_state, action::read_state}) {
+    CHECK(may(t.i.device(t.device), a, "device"));
+    CHECK_FALSE(may(t.i.device(t.sibling), a, "device"));
+    CHECK_FALSE(may(t.i.provisioning_key(t.fleet), a, "device"));
+  }
+  CHECK(may(t.i.provisioning_key(t.fleet), action::register_device, "application"));
+  CHECK_FALSE(may(t.i.provisioning_key(t.other_fleet), action::register_device, "application"));
+  CHECK_FALSE(may(t.i.device(t.device), action::register_device, "application"));
+  CHECK(may(t.i.device(t.sibling), action::pull_image, "image"));
+  CHECK_FALSE(may(t.i.device(t.stranger), action::pull_image, "image"));
+  CHECK_FALSE(may(t.i.device(t.device), action::push_image, "image"));
+  CHECK(may(t.i.user(t.ann), action::push_image, "image"));
+}

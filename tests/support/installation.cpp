@@ -35,7 +35,9 @@ requester installation::user(std::int64_t id) const {
   by.actor = id_of("user", id, "actor");
   by.administrator = messages::as_bool(of("user", id, "is_administrator"));
   for (const auto m : where("organization_membership", "user", id)) {
-    by.organizations.push_back(id_of("organization_membership", m, "is_member_of__organization"));
+    by.organizations.push_back(
+      {id_of("organization_membership", m, "is_member_of__organization"),
+       messages::role::administrator});
   }
   return by;
 }

@@ -35,11 +35,11 @@ world::world() : rows(*domain::resource_model()) {
   alice.kind = messages::requester_kind::user;
   alice.id = ids::alice;
   alice.actor = 101;
-  alice.organizations = {ids::acme};
+  alice.organizations = {{ids::acme, messages::role::administrator}};
   bob = alice;
   bob.id = ids::bob;
   bob.actor = 102;
-  bob.organizations = {ids::other};
+  bob.organizations = {{ids::other, messages::role::administrator}};
   add_accounts();
   add_catalog();
   add_fleets();
