@@ -16,6 +16,10 @@
 
 namespace slipway::gateways {
 
+namespace device {
+class log_hub;
+}
+
 /// What all gateways share; outlives them.
 struct services {
   std::shared_ptr<const domain::schema> model;
@@ -25,6 +29,7 @@ struct services {
   std::shared_ptr<runtime::change_clock> target_changes;
   std::shared_ptr<boost::asio::thread_pool> slow;  ///< password hashing, which takes 0.1 s
   std::function<std::int64_t()> now;               ///< ms since 1970
+  std::shared_ptr<device::log_hub> logs;           ///< device logs; null = there are none
 
   // Addresses that clients and devices are told.
   std::string api_url;                            ///< `http://127.0.0.1:8080`

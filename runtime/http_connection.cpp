@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <limits>
@@ -77,6 +78,23 @@ void http_connection::cut() {
   boost::system::error_code ec;
   socket_.shutdown(http_worker::tcp::socket::shutdown_both, ec);
   socket_.cancel(ec);
+}
+
+void http_connection::become_long_lived(int read_seconds) {
+  read_seconds_ = read_seconds;
+  if (worker_.stopping) {
+    cut();
+  }
+}
+
+bool http_connection::client_gone() const {
+  char next = 0;
+  const auto n = ::recv(
+    const_cast<http_worker::socket&>(socket_).native_handle(),
+    &next,
+    1,
+    MSG_PEEK | MSG_DONTWAIT);
+  return gone_ || n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 void http_connection::set_deadline(int seconds) {
@@ -162,6 +180,7 @@ void http_connection::start_request() {
   content_length_ = -1;
   body_left_ = 0;
   body_deadline_ms_ = 0;
+  read_seconds_ = 0;
   expect_continue_ = false;
   broken_.reset();
   answer_ = answer::none;

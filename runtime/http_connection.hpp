@@ -57,6 +57,8 @@ public:
   void check_deadline(std::int64_t now_ms);
   /// No request is being handled or received.
   [[nodiscard]] bool idle() const { return idle_; }
+  /// Its request has no end of its own.
+  [[nodiscard]] bool long_lived() const { return read_seconds_ != 0; }
   /// Ends pending input and output.
   void interrupt();
   /// Ends the connection for good: nothing is read or sent any more.
@@ -78,6 +80,8 @@ public:
   awaitable<void> begin(response r) override;
   awaitable<bool> write(std::string_view bytes) override;
   awaitable<void> end() override;
+  void become_long_lived(int read_seconds) override;
+  [[nodiscard]] bool client_gone() const override;
 
 private:
   enum class parsed { need_more, ready, refused };
@@ -121,6 +125,7 @@ private:
   http_worker::socket socket_;
   std::int64_t deadline_ms_ = 0;  ///< 0 = none
   bool expired_ = false;
+  int read_seconds_ = 0;  ///< of a long-lived exchange, 0 = an ordinary one
   bool idle_ = true;
   bool served_ = false;  ///< at least one request
 

@@ -59,7 +59,7 @@ awaitable<void> http_connection::send_continue() {
 }
 
 awaitable<result<std::size_t>> http_connection::receive(std::span<char> out) {
-  set_deadline(worker_.limits.body_seconds_per_read);
+  set_deadline(read_seconds_ != 0 ? read_seconds_ : worker_.limits.body_seconds_per_read);
   if (body_deadline_ms_ != 0) {
     deadline_ms_ = std::min(deadline_ms_, body_deadline_ms_);
   }
@@ -149,7 +149,9 @@ awaitable<result<std::size_t>> http_connection::read_some(std::span<char> out) {
     if (!n || *n > 0 || body_done()) {
       co_return n;
     }
-    const bool filled = co_await fill(chunk_buffer_bytes);
+    // Many long-lived bodies may be open at once, each with a small `out`.
+    const bool filled =
+      co_await fill(std::max(buffer_.size(), std::min(2 * out.size(), chunk_buffer_bytes)));
     if (!filled) {
       co_return tl::unexpected(*broken_);
     }

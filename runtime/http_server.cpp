@@ -236,6 +236,8 @@ void server::stop(int grace_ms) {
         for (auto* c : r.worker.connections) {
           if (c->idle()) {
             c->interrupt();
+          } else if (c->long_lived()) {
+            c->cut();
           }
         }
       });

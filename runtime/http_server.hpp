@@ -79,6 +79,12 @@ public:
   virtual awaitable<bool> write(std::string_view bytes) = 0;
   virtual awaitable<void> end() = 0;
 
+  /// This exchange goes on for as long as the client likes: a read may wait `read_seconds`, and the end of the server ends it at
+  /// once instead of after the grace of `stop`.
+  virtual void become_long_lived(int read_seconds) = 0;
+  /// Whether the client has closed its end, as far as is known here by now. Costs a system call, never waits.
+  [[nodiscard]] virtual bool client_gone() const = 0;
+
 protected:
   exchange() = default;
 };
