@@ -30,8 +30,6 @@ using runtime::response;
 
 namespace {
 
-/// A read may take this long; then it is answered 400 and the snapshot is let go.
-constexpr std::int64_t query_ms_max = 10'000;
 /// Writes of one PATCH or DELETE that are on their way at once.
 constexpr std::size_t writes_in_flight_max = 256;
 constexpr std::size_t password_bytes_min = 8;
@@ -65,14 +63,19 @@ namespace {
 
 /// Calls `use` with what the OData engine needs to know of the requester's rights over `view`.
 template <class Use>
-auto with_access(const services& s, const requester& by, const storage::read_view& view, Use use) {
+auto with_access(
+  const services& s,
+  const requester& by,
+  const storage::read_view& view,
+  const query_budget& budget,
+  Use use) {
   const domain::access rights(*s.model, by, view);
-  const auto deadline = runtime::steady_ms() + query_ms_max;
+  const auto deadline = runtime::steady_ms() + budget.ms_max;
   const odata::access a{
     by,
     [&](const domain::resource_def& r, const messages::row& row) { return rights.may_see(r, row); },
     [&](const domain::resource_def& r) { return rights.candidates(r); },
-    1'000'000,
+    budget.rows_max,
     64U << 20U,
     [deadline] { return runtime::steady_ms() > deadline; }};
   return use(a);
@@ -193,12 +196,13 @@ awaitable<void> resources::handle(exchange& x, std::string_view version, std::st
 }
 
 awaitable<void> resources::get(call& c) {
-  auto body = [&] {
+  query_runner::query<std::string> query = [&](const auto& budget, odata::statistics& stats) {
     const auto view = s_->store.rows->view();
-    return with_access(*s_, c.by, *view, [&](const odata::access& a) {
-      return odata::read(c.line, *view, a);
+    return with_access(*s_, c.by, *view, budget, [&](const odata::access& a) {
+      return odata::read(c.line, *view, a, &stats);
     });
-  }();
+  };
+  auto body = co_await queries_.run(c.by.actor, std::move(query));
   if (!body) {
     co_return co_await c.x.respond(error_response(body.error()));
   }
@@ -239,20 +243,30 @@ awaitable<void> resources::create(call& c) {
   co_await c.x.respond(std::move(r));
 }
 
+awaitable<result<std::vector<std::int64_t>>> resources::select(call& c) {
+  using ids = std::vector<std::int64_t>;
+  query_runner::query<ids> query = [&](const auto& budget, odata::statistics& stats) {
+    const auto view = s_->store.rows->view();
+    return with_access(*s_, c.by, *view, budget, [&](const odata::access& a) {
+      return odata::select_ids(c.line, *view, a, &stats);
+    });
+  };
+  auto found = co_await queries_.run(c.by.actor, std::move(query));
+  co_return found;
+}
+
 awaitable<void> resources::change(call& c) {
   const auto values = co_await read_values(*s_, c.x, c.line, c.by, false);
   if (!values) {
     co_return co_await c.x.respond(error_response(values.error()));
   }
+  const auto ids = co_await select(c);
+  if (!ids) {
+    co_return co_await c.x.respond(error_response(ids.error()));
+  }
   std::vector<std::pair<entity_ref, std::int64_t>> rows;
   {
     const auto view = s_->store.rows->view();
-    const auto ids = with_access(*s_, c.by, *view, [&](const odata::access& a) {
-      return odata::select_ids(c.line, *view, a);
-    });
-    if (!ids) {
-      co_return co_await c.x.respond(error_response(ids.error()));
-    }
     for (const auto id : *ids) {
       const auto row = view->get(c.resource().number, id);
       if (
@@ -323,12 +337,7 @@ awaitable<result<void>> resources::remove_row(call& c, std::uint16_t resource, s
 }
 
 awaitable<void> resources::remove(call& c) {
-  const auto ids = [&] {
-    const auto view = s_->store.rows->view();
-    return with_access(*s_, c.by, *view, [&](const odata::access& a) {
-      return odata::select_ids(c.line, *view, a);
-    });
-  }();
+  const auto ids = co_await select(c);
   if (!ids) {
     co_return co_await c.x.respond(error_response(ids.error()));
   }

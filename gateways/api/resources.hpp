@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateways/api/query_runner.hpp"
 #include "gateways/services.hpp"
 
 #include <memory>
@@ -21,11 +22,14 @@ private:
   struct call;
   runtime::awaitable<void> get(call& c);
   runtime::awaitable<void> create(call& c);
+  /// Ids of the rows that a PATCH or DELETE is about.
+  runtime::awaitable<messages::result<std::vector<std::int64_t>>> select(call& c);
   runtime::awaitable<void> change(call& c);
   runtime::awaitable<void> remove(call& c);
   runtime::awaitable<messages::result<void>>
   remove_row(call& c, std::uint16_t resource, std::int64_t id);
   std::shared_ptr<const services> s_;
+  query_runner queries_;
 };
 
 }  // namespace slipway::gateways::api

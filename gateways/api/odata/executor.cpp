@@ -250,6 +250,7 @@ void report(statistics* stats, const session& s, std::size_t returned) {
   if (stats != nullptr) {
     stats->rows_examined = s.rows_examined();
     stats->rows_returned = returned;
+    stats->too_costly = s.too_costly();
   }
 }
 

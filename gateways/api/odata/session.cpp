@@ -127,6 +127,7 @@ bool session::charge() {
     return false;
   }
   if (++examined_ > rights_.rows_examined_max) {
+    too_costly_ = true;
     fail(
       "the query looks at more than " + std::to_string(rights_.rows_examined_max)
       + " rows: narrow its filter");
@@ -145,7 +146,8 @@ void session::charge_text(std::size_t bytes) {
 }
 
 void session::check_deadline() {
-  if (rights_.expired && rights_.expired()) {
+  if (!failure_ && rights_.expired && rights_.expired()) {
+    too_costly_ = true;
     fail("the query takes too long: narrow its filter");
   }
 }

@@ -33,6 +33,7 @@ struct access {
 struct statistics {
   std::size_t rows_examined = 0;
   std::size_t rows_returned = 0;
+  bool too_costly = false;  ///< refused for the rows or the time it took: more of them would help
 };
 
 using row_ptr = std::shared_ptr<const messages::row>;
@@ -69,6 +70,7 @@ public:
   row_ptr keep(const messages::row& r, const row_ptr& owner);
 
   void fail(std::string detail);
+  [[nodiscard]] bool too_costly() const { return too_costly_; }
   [[nodiscard]] bool stopped() const { return failure_.has_value(); }
   [[nodiscard]] const std::optional<messages::error>& failure() const { return failure_; }
 
@@ -96,6 +98,7 @@ private:
   std::size_t examined_ = 0;
   std::size_t text_bytes_ = 0;
   std::optional<messages::error> failure_;
+  bool too_costly_ = false;
 };
 
 }  // namespace slipway::gateways::odata
