@@ -23,6 +23,7 @@ constexpr std::size_t frame_bytes_max = 64U * 1024;  // larger ones end the conn
 constexpr std::size_t notices_known_max =
   256;  // for telling repeats; past it the oldest is forgotten
 constexpr int frames_per_wake_max = 64;
+constexpr std::size_t answers_waiting_max = 64;
 constexpr int revoked_pause_ms = 60'000;
 constexpr std::uint32_t keepalive_ms_min = 200;  // whatever the edge says
 
@@ -77,9 +78,10 @@ struct overlay_link::impl {
   std::thread thread;
   std::atomic<bool> stopping{false};
 
-  mutable std::mutex mutex;  // guards the next two
+  mutable std::mutex mutex;  // guards the next three
   link_status shown;
   std::vector<std::uint64_t> to_ack;
+  std::vector<std::pair<std::uint64_t, messages::call_answer>> to_answer;  // with their epoch
 
   // The thread's own.
   known_notices notices;
@@ -88,6 +90,7 @@ struct overlay_link::impl {
   std::int64_t ping_at = 0;
   std::uint32_t keepalive_ms = 0;
   std::uint64_t sequence = 0;
+  std::uint64_t session = 0;  // epoch of this connection, 0 before its welcome
   int pause_ms = 0;
   int pause_ms_least = 0;  // asked for by the edge's bye
   bool tcp_seen = false;
@@ -106,6 +109,7 @@ struct overlay_link::impl {
   void take_bye(const messages::bye& b, zmq::socket_t& socket);
   void take_time(zmq::socket_t& socket);
   void send_acks(zmq::socket_t& socket);
+  void send_answers(zmq::socket_t& socket);
   void say_hello(zmq::socket_t& socket);
   [[nodiscard]] int wait_ms() const;
   void pause();
@@ -151,7 +155,8 @@ void overlay_link::impl::say_hello(zmq::socket_t& socket) {
       options.uuid,
       options.agent_version,
       notices.last_acked(),
-      options.keepalive_ms});
+      options.keepalive_ms,
+      callbacks.on_call ? messages::capability::calls : 0});
   if (now_in != phase::connected) {
     now_in = phase::greeting;
   }
@@ -198,6 +203,7 @@ void overlay_link::impl::take_welcome(const messages::welcome& w, zmq::socket_t&
   const bool first = now_in != phase::connected;
   now_in = phase::connected;
   deadline = 0;
+  session = w.epoch;
   keepalive_ms = std::max(w.keepalive_ms, keepalive_ms_min);
   ping_at = steady_ms() + keepalive_ms;
   {
@@ -268,6 +274,11 @@ void overlay_link::impl::take(const messages::envelope& e, zmq::socket_t& socket
         take_notice(*n);
       }
       break;
+    case message_type::call:
+      if (auto c = messages::open<messages::call>(e); c && callbacks.on_call) {
+        callbacks.on_call(session, std::move(*c));
+      }
+      break;
     case message_type::bye:
       if (const auto b = messages::open<messages::bye>(e)) {
         take_bye(*b, socket);
@@ -305,6 +316,20 @@ void overlay_link::impl::send_acks(zmq::socket_t& socket) {
   send(socket, ack);
 }
 
+/// An answer of an earlier session is dropped: nobody waits for it any more.
+void overlay_link::impl::send_answers(zmq::socket_t& socket) {
+  std::vector<std::pair<std::uint64_t, messages::call_answer>> answers;
+  {
+    const std::lock_guard lock(mutex);
+    answers.swap(to_answer);
+  }
+  for (const auto& [epoch, answer] : answers) {
+    if (epoch == session && session != 0) {
+      send(socket, answer);
+    }
+  }
+}
+
 void overlay_link::impl::take_time(zmq::socket_t& socket) {
   const auto now = steady_ms();
   if (deadline != 0 && now >= deadline) {
@@ -320,6 +345,7 @@ void overlay_link::impl::take_time(zmq::socket_t& socket) {
       deadline = deadline != 0 ? deadline : now + options.welcome_timeout_ms;
     }
     send_acks(socket);
+    send_answers(socket);
   }
 }
 
@@ -333,6 +359,7 @@ int overlay_link::impl::wait_ms() const {
 
 void overlay_link::impl::attempt() {
   now_in = phase::connecting;
+  session = 0;
   tcp_seen = false;
   deadline = steady_ms() + options.connect_timeout_ms;
   zmq::socket_t socket(context, zmq::socket_type::dealer);
@@ -423,6 +450,18 @@ void overlay_link::ack(std::uint64_t notice_id) {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->to_ack.push_back(notice_id);
+  }
+  impl_->wake.ring();
+}
+
+void overlay_link::answer(std::uint64_t epoch, messages::call_answer answer) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    // The edge has few calls in flight; more answers than that were not asked for.
+    if (impl_->to_answer.size() >= answers_waiting_max) {
+      impl_->to_answer.erase(impl_->to_answer.begin());
+    }
+    impl_->to_answer.emplace_back(epoch, std::move(answer));
   }
   impl_->wake.ring();
 }

@@ -41,6 +41,8 @@ struct link_callbacks {
   std::function<void(const std::string& reason)> on_disconnected;
   /// Each notice once, unless the agent restarts before it acknowledged it. An expired one is not delivered.
   std::function<void(const messages::notice&)> on_notice;
+  /// A request to the supervisor API. To be answered with `answer` and the same epoch. Empty = this device takes none.
+  std::function<void(std::uint64_t epoch, messages::call)> on_call;
 };
 
 /// The device's end of the overlay: one thread, one DEALER with CURVE, reconnecting for ever with jitter.
@@ -56,6 +58,8 @@ public:
   /// The notice was carried out or safely stored: the edge must not send it again. Any thread; also while not connected, then
   /// it goes out after the next hello.
   void ack(std::uint64_t notice_id);
+  /// Answers a call of the session `epoch`; dropped when that session is over. Any thread.
+  void answer(std::uint64_t epoch, messages::call_answer answer);
   [[nodiscard]] link_status status() const;  ///< Any thread.
   /// Blocks until the thread is gone; no callback afterwards. Not from a callback.
   void stop();

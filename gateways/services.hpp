@@ -6,6 +6,7 @@
 #include "messages/error.hpp"
 #include "runtime/change_clock.hpp"
 #include "runtime/http_server.hpp"
+#include "runtime/overlay/device_calls.hpp"
 #include "storage/store.hpp"
 
 #include <boost/asio/thread_pool.hpp>
@@ -30,6 +31,10 @@ struct services {
   std::shared_ptr<boost::asio::thread_pool> slow;  ///< password hashing, which takes 0.1 s
   std::function<std::int64_t()> now;               ///< ms since 1970
   std::shared_ptr<device::log_hub> logs;           ///< device logs; null = there are none
+
+  /// Asks one device through the overlay, at most once (runtime/edge_supervisor.hpp). Empty in tests without one.
+  std::function<void(std::int64_t device, messages::call request, runtime::call_done done)>
+    call_device;
 
   // Addresses that clients and devices are told.
   std::string api_url;                            ///< `http://127.0.0.1:8080`

@@ -74,6 +74,16 @@ struct cancel_notice {
   friend bool operator==(const cancel_notice&, const cancel_notice&) = default;
 };
 
+/// A request for one device. The edge answers with exactly one call_result, unless it ends.
+struct send_call {
+  static constexpr message_type type = message_type::send_call;
+  static constexpr std::uint8_t version = 1;
+  std::int64_t device = 0;
+  messages::call call;
+  SLIPWAY_FIELDS(device, call)
+  friend bool operator==(const send_call&, const send_call&) = default;
+};
+
 /// First message of an edge on each new bus connection; the core answers with admit_all, the edge then sends the presence
 /// of all its sessions.
 struct edge_joined {
@@ -121,6 +131,11 @@ struct edge_counters {
   std::uint64_t notices_sent = 0;
   std::uint64_t notices_acked = 0;
   std::uint64_t notices_dropped = 0;  ///< by a full queue or expiry
+  std::uint64_t calls = 0;            ///< sent to devices
+  std::uint64_t calls_answered = 0;
+  std::uint64_t calls_unanswered = 0;  ///< sent, but the device left or took too long
+  std::uint64_t calls_refused = 0;     ///< not sent: no session, too many at once, or an old agent
+  std::uint64_t answers_unasked = 0;   ///< to no call of that connection: late, or made up
   SLIPWAY_FIELDS(
     sessions,
     frames,
@@ -135,14 +150,19 @@ struct edge_counters {
     mute,
     notices_sent,
     notices_acked,
-    notices_dropped)
+    notices_dropped,
+    calls,
+    calls_answered,
+    calls_unanswered,
+    calls_refused,
+    answers_unasked)
   friend bool operator==(const edge_counters&, const edge_counters&) = default;
 };
 
 /// Renews the lease of all sessions of an edge.
 struct edge_beat {
   static constexpr message_type type = message_type::edge_beat;
-  static constexpr std::uint8_t version = 1;
+  static constexpr std::uint8_t version = 2;
   std::int64_t edge = 0;
   std::uint32_t lease_ms = 0;  ///< from the receipt of this message
   edge_counters counters;
@@ -164,6 +184,28 @@ struct notices_acked {
   std::vector<acked_notice> entries;
   SLIPWAY_FIELDS(entries)
   friend bool operator==(const notices_acked&, const notices_acked&) = default;
+};
+
+/// What became of a call. Numbers are on the wire: never reused.
+enum class call_outcome : std::uint8_t {
+  none = 0,
+  answered = 1,
+  not_connected = 2,  ///< never sent: the device has no session
+  gone = 3,           ///< sent, then the connection ended: it may have been carried out
+  timed_out = 4,      ///< sent, no answer in time: it may have been carried out
+  busy = 5,           ///< never sent: too many calls to this device or in all
+  unsupported = 6,    ///< never sent: its agent does not know calls
+  broken = 7,         ///< the answer was not one
+};
+
+struct call_result {
+  static constexpr message_type type = message_type::call_result;
+  static constexpr std::uint8_t version = 1;
+  std::int64_t device = 0;
+  call_outcome outcome = call_outcome::none;
+  call_answer answer;  ///< its id is the call's, whatever the outcome
+  SLIPWAY_FIELDS(device, outcome, answer)
+  friend bool operator==(const call_result&, const call_result&) = default;
 };
 
 /// Numbers are on the wire: never reused.

@@ -19,23 +19,27 @@ enum class message_type : std::uint16_t {
   hello = 1,
   ping = 2,
   notice_ack = 3,
+  call_answer = 4,
   // edge to device
   welcome = 16,
   pong = 17,
   notice = 18,
   bye = 19,
+  call = 20,
   // core to edge
   admit_all = 64,
   admit = 65,
   revoke = 66,
   send_notice = 67,
   cancel_notice = 68,
+  send_call = 69,
   // edge to core
   edge_joined = 80,
   presence_batch = 81,
   edge_beat = 82,
   notices_acked = 83,
   edge_alarm = 84,
+  call_result = 85,
 };
 
 /// What every message between processes travels in: a msgpack array of five, the payload as bin.

@@ -35,15 +35,21 @@ enum class bye_reason : std::uint8_t {
   malformed = 5,    ///< too many frames that do not decode
 };
 
+/// What a device understands beyond the first version of the protocol: bits of `hello::capabilities`, never reused.
+namespace capability {
+constexpr std::uint32_t calls = 1;
+}
+
 /// First frame of the device on each new connection.
 struct hello {
   static constexpr message_type type = message_type::hello;
-  static constexpr std::uint8_t version = 1;
+  static constexpr std::uint8_t version = 2;
   std::string uuid;  ///< must be the one that the key is registered for
   std::string agent_version;
   std::uint64_t last_notice = 0;   ///< highest id acknowledged so far, 0 = none
   std::uint32_t keepalive_ms = 0;  ///< wished for, 0 = the edge's default
-  SLIPWAY_FIELDS(uuid, agent_version, last_notice, keepalive_ms)
+  std::uint32_t capabilities = 0;  ///< since version 2
+  SLIPWAY_FIELDS(uuid, agent_version, last_notice, keepalive_ms, capabilities)
   friend bool operator==(const hello&, const hello&) = default;
 };
 
@@ -94,6 +100,38 @@ struct notice {
   std::string payload;       ///< JSON, its members by kind; "" = none
   SLIPWAY_FIELDS(id, kind, expires, payload)
   friend bool operator==(const notice&, const notice&) = default;
+};
+
+constexpr std::size_t call_path_bytes_max = 1'024;
+constexpr std::size_t call_body_bytes_max = 48U * 1024;
+constexpr std::size_t call_answer_type_bytes_max = 128;
+constexpr std::size_t call_answer_body_bytes_max =
+  60U * 1024;  ///< all fits into one frame of 64 KiB
+
+/// A request to the device's supervisor API. Sent at most once: never again after a reconnect. Only to devices with
+/// `capability::calls`.
+struct call {
+  static constexpr message_type type = message_type::call;
+  static constexpr std::uint8_t version = 1;
+  std::uint64_t id = 0;
+  std::string method;            ///< GET, POST, PATCH, ...
+  std::string path;              ///< begins with '/', with its query; at most `call_path_bytes_max`
+  std::string body;              ///< JSON, "" = none; at most `call_body_bytes_max`
+  std::uint32_t timeout_ms = 0;  ///< from its receipt; later nobody waits for the answer
+  SLIPWAY_FIELDS(id, method, path, body, timeout_ms)
+  friend bool operator==(const call&, const call&) = default;
+};
+
+/// Answers one call on the connection that brought it. Hostile input: it counts only for a call that this device was asked.
+struct call_answer {
+  static constexpr message_type type = message_type::call_answer;
+  static constexpr std::uint8_t version = 1;
+  std::uint64_t id = 0;      ///< of the call
+  std::uint16_t status = 0;  ///< HTTP, 200 to 599
+  std::string content_type;  ///< "" = no body; at most `call_answer_type_bytes_max`
+  std::string body;          ///< at most `call_answer_body_bytes_max`
+  SLIPWAY_FIELDS(id, status, content_type, body)
+  friend bool operator==(const call_answer&, const call_answer&) = default;
 };
 
 struct bye {

@@ -25,8 +25,9 @@ namespace {
 using messages::message_type;
 
 constexpr int lapse_tick_ms = 250;
-constexpr int healthy_ms = 30'000;   // a life this long forgets earlier deaths
-constexpr int terminate_ms = 2'000;  // from SIGTERM to SIGKILL
+constexpr int healthy_ms = 30'000;    // a life this long forgets earlier deaths
+constexpr int call_grace_ms = 2'000;  // after the edge's own deadline of a call
+constexpr int terminate_ms = 2'000;   // from SIGTERM to SIGKILL
 constexpr std::size_t held_messages_max = 65'536;
 
 }  // namespace
@@ -45,6 +46,8 @@ struct edge_supervisor::impl {
 
   std::mutex order;  // callbacks one at a time, and the leases with them
   session_leases leases;
+  // Numbers that an edge may still know from an earlier core are never given again.
+  device_calls calls{static_cast<std::uint64_t>(now_ms()) << 12U};
   std::uint64_t tables = 0;
 
   mutable std::mutex sending;  // guards the next three
@@ -120,6 +123,8 @@ void edge_supervisor::impl::send_table() {
 
 void edge_supervisor::impl::take_joined(const messages::edge_joined& j) {
   log::info("edge joined", {{"edge", std::to_string(j.edge)}, {"endpoint", j.endpoint}});
+  // What was asked over an earlier connection is not known to have arrived, and its answer may be lost.
+  calls.fail_all();
   {
     const std::lock_guard lock(order);
     leases.joined(j.edge, j.epoch_start, steady_ms() + options.limits.lease_ms);
@@ -165,6 +170,11 @@ void edge_supervisor::impl::take(const messages::envelope& e) {
         callbacks.on_acked(m->entries);
       }
       break;
+    case message_type::call_result:
+      if (auto m = messages::open<messages::call_result>(e)) {
+        calls.take(std::move(*m));
+      }
+      break;
     case message_type::edge_alarm:
       if (const auto m = messages::open<messages::edge_alarm>(e); m && callbacks.on_alarm) {
         const std::lock_guard lock(order);
@@ -179,6 +189,7 @@ void edge_supervisor::impl::take(const messages::envelope& e) {
 }
 
 void edge_supervisor::impl::lapse() {
+  calls.expire(steady_ms());
   const std::lock_guard lock(order);
   std::map<std::int64_t, std::vector<messages::presence_entry>> by_edge;
   for (const auto& s : leases.lapse(steady_ms())) {
@@ -221,6 +232,7 @@ bool edge_supervisor::impl::ended(pid_t pid, bool block) {
     return false;
   }
   child = -1;
+  calls.fail_all();
   if (!stopping) {
     log::error(
       "the edge process ended",
@@ -324,6 +336,7 @@ void edge_supervisor::stop() {
     impl_->wake.ring();
     impl_->thread.join();
     impl_->bus->stop();
+    impl_->calls.fail_all();
   }
 }
 
@@ -341,6 +354,23 @@ bool edge_supervisor::notify(messages::send_notice notice) {
 
 bool edge_supervisor::cancel(messages::cancel_notice notice) {
   return impl_->tell(notice);
+}
+
+void edge_supervisor::call(std::int64_t device, messages::call request, call_done done) {
+  const auto deadline = steady_ms() + request.timeout_ms + call_grace_ms;
+  // Kept apart: `add` swallows the function only when it takes the call.
+  auto shared = std::make_shared<call_done>(std::move(done));
+  const auto number = impl_->calls.add(device, deadline, [shared](messages::call_result r) {
+    (*shared)(std::move(r));
+  });
+  if (number == 0) {
+    (*shared)({device, messages::call_outcome::busy, {}});
+    return;
+  }
+  request.id = number;
+  if (!impl_->tell(messages::send_call{device, std::move(request)})) {
+    impl_->calls.fail(number, messages::call_outcome::not_connected);
+  }
 }
 
 std::string edge_supervisor::endpoint() const {

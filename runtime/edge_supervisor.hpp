@@ -2,6 +2,7 @@
 
 #include "messages/edge_bus.hpp"
 #include "runtime/curve.hpp"
+#include "runtime/overlay/device_calls.hpp"
 #include "runtime/overlay/edge_config.hpp"
 #include "runtime/overlay/session_leases.hpp"
 
@@ -62,6 +63,10 @@ public:
   bool revoke(std::vector<std::int64_t> devices);
   bool notify(messages::send_notice notice);
   bool cancel(messages::cancel_notice notice);
+
+  /// Asks one device; `request.id` is chosen here. At most once: a call whose connection or edge ended is never sent again.
+  /// `done` is called in every case, at the latest two seconds after `request.timeout_ms`. Any thread.
+  void call(std::int64_t device, messages::call request, call_done done);
 
   /// As bound by the edge, "" before the first joined. Any thread.
   [[nodiscard]] std::string endpoint() const;

@@ -26,6 +26,10 @@ public:
     std::uint32_t frames = 0;
     std::uint32_t keepalive_ms = 0;
     std::uint32_t malformed = 0;
+    std::uint32_t capabilities = 0;
+    std::uint32_t calls = 0;        ///< in flight
+    std::int64_t calls_window = 0;  ///< second in which `calls_begun` were counted
+    std::uint32_t calls_begun = 0;
     bool greeted = false;
     bool kicked = false;           ///< nothing more is taken from it
     std::int64_t shutdown_at = 0;  ///< steady ms, 0 = not asked for

@@ -33,7 +33,11 @@ struct edge_config {
   std::uint32_t handshakes_per_second_max = 2'000;
   std::uint32_t frames_per_second_max =
     50;  ///< of one device; further ones are dropped and counted as malformed
-  std::uint32_t malformed_max = 16;  ///< of one connection; then it is kicked
+  std::uint32_t malformed_max = 16;        ///< of one connection; then it is kicked
+  std::uint32_t calls_max = 4'096;         ///< in flight; further ones are refused as busy
+  std::uint32_t calls_per_device_max = 8;  ///< in flight
+  std::uint32_t calls_per_second_max =
+    20;  ///< to one device, so that its answers stay below its frames
 
   SLIPWAY_FIELDS(
     edge,
@@ -55,7 +59,10 @@ struct edge_config {
     sessions_max,
     handshakes_per_second_max,
     frames_per_second_max,
-    malformed_max)
+    malformed_max,
+    calls_max,
+    calls_per_device_max,
+    calls_per_second_max)
 };
 
 }  // namespace slipway::runtime

@@ -102,6 +102,11 @@ void edge_core::closed(int descriptor, instant now) {
 }
 
 void edge_core::end_session(connection& c, instant now) {
+  // A call belongs to its connection: whether it was carried out is not known, so it is never sent again.
+  for (const auto& e : calls_.take_all_of(c.number)) {
+    no_answer(e, messages::call_outcome::gone, now);
+  }
+  c.calls = 0;
   if (c.greeted) {
     --counters_.sessions;
     host_.gone(c.device, c.number, now.wall);
@@ -187,7 +192,7 @@ edge_core::adopt(connection& c, const admission::device& d, const incoming_frame
 
 void edge_core::take(connection& c, const messages::envelope& e, instant now) {
   const bool known = e.type == message_type::hello || e.type == message_type::ping
-                     || e.type == message_type::notice_ack;
+                     || e.type == message_type::notice_ack || e.type == message_type::call_answer;
   if (!known) {
     malformed(c, now);
     return;
@@ -215,6 +220,15 @@ void edge_core::take(connection& c, const messages::envelope& e, instant now) {
     tell_device(c, messages::pong{p->sequence, now.wall}, now);
     return;
   }
+  if (e.type == message_type::call_answer) {
+    auto a = messages::open<messages::call_answer>(e);
+    if (!a) {
+      malformed(c, now);
+      return;
+    }
+    take_answer(c, std::move(*a), now);
+    return;
+  }
   auto ack = messages::open<messages::notice_ack>(e);
   if (!ack || ack->ids.size() > acks_per_frame_max) {
     malformed(c, now);
@@ -229,6 +243,7 @@ void edge_core::take_hello(connection& c, const messages::hello& h, instant now)
     c.epoch = next_epoch(now);
     ++counters_.sessions;
   }
+  c.capabilities = h.capabilities;
   const auto wish = h.keepalive_ms == 0 ? config_.keepalive_ms : h.keepalive_ms;
   c.keepalive_ms =
     std::clamp(wish, std::min(keepalive_ms_min, config_.keepalive_ms), keepalive_ms_max);
@@ -320,6 +335,71 @@ void edge_core::notify(const messages::send_notice& s, instant now) {
   host_.notify(std::move(prepared), admitted, now.wall);
 }
 
+messages::call_outcome edge_core::send_call(const messages::send_call& m, instant now) {
+  using messages::call_outcome;
+  const auto* d = admission_.by_id(m.device);
+  auto* c = d == nullptr ? nullptr : connections_.by_uuid(d->uuid);
+  if (c == nullptr || !c->greeted || c->kicked) {
+    return call_outcome::not_connected;
+  }
+  if ((c->capabilities & messages::capability::calls) == 0) {
+    return call_outcome::unsupported;
+  }
+  const auto second = now.steady / 1'000;
+  if (c->calls_window != second) {
+    c->calls_window = second;
+    c->calls_begun = 0;
+  }
+  if (
+    calls_.size() >= config_.calls_max || c->calls >= config_.calls_per_device_max
+    || c->calls_begun >= config_.calls_per_second_max) {
+    return call_outcome::busy;
+  }
+  if (!calls_.add({m.call.id, m.device, c->number, now.steady + m.call.timeout_ms})) {
+    return call_outcome::busy;
+  }
+  if (!wire_.send(c->uuid, messages::seal(m.call, m.call.id, now.wall))) {
+    (void)calls_.take(m.call.id, c->number);
+    return call_outcome::busy;
+  }
+  ++c->calls;
+  ++c->calls_begun;
+  ++counters_.calls;
+  return call_outcome::none;
+}
+
+void edge_core::call(const messages::send_call& m, instant now) {
+  const auto outcome = send_call(m, now);
+  if (outcome != messages::call_outcome::none) {
+    ++counters_.calls_refused;
+    tell_core(messages::call_result{m.device, outcome, {m.call.id, 0, "", ""}}, now);
+  }
+}
+
+void edge_core::no_answer(const call_table::entry& e, messages::call_outcome why, instant now) {
+  ++counters_.calls_unanswered;
+  tell_core(messages::call_result{e.device, why, {e.call, 0, "", ""}}, now);
+}
+
+void edge_core::take_answer(connection& c, messages::call_answer a, instant now) {
+  const auto asked = calls_.take(a.id, c.number);
+  if (!asked) {
+    ++counters_.answers_unasked;
+    return;
+  }
+  --c.calls;
+  ++counters_.calls_answered;
+  const bool sound = a.status >= 200 && a.status < 600
+                     && a.content_type.size() <= messages::call_answer_type_bytes_max
+                     && a.body.size() <= messages::call_answer_body_bytes_max;
+  const auto outcome = sound ? messages::call_outcome::answered : messages::call_outcome::broken;
+  if (!sound) {
+    a = {a.id, 0, "", ""};
+    malformed(c, now);
+  }
+  tell_core(messages::call_result{asked->device, outcome, std::move(a)}, now);
+}
+
 void edge_core::core_message(const messages::envelope& e, instant now) {
   bool understood = false;
   const auto with = [&](auto message, auto&& act) {
@@ -350,6 +430,11 @@ void edge_core::core_message(const messages::envelope& e, instant now) {
     case message_type::cancel_notice:
       with(messages::open<messages::cancel_notice>(e), [&](const messages::cancel_notice& m) {
         host_.cancel(m.notice, m.devices);
+      });
+      break;
+    case message_type::send_call:
+      with(messages::open<messages::send_call>(e), [&](const messages::send_call& m) {
+        call(m, now);
       });
       break;
     default:
@@ -408,6 +493,12 @@ void edge_core::tick(instant now) {
     wire_.shut(c->descriptor);
     return true;
   });
+  for (const auto& e : calls_.take_expired(now.steady)) {
+    if (auto* c = connections_.by_number(e.connection); c != nullptr && c->calls > 0) {
+      --c->calls;
+    }
+    no_answer(e, messages::call_outcome::timed_out, now);
+  }
   if (now.steady >= beat_at_) {
     beat(now);
   }

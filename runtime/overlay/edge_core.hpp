@@ -2,6 +2,7 @@
 
 #include "messages/edge_bus.hpp"
 #include "runtime/overlay/admission.hpp"
+#include "runtime/overlay/call_table.hpp"
 #include "runtime/overlay/connections.hpp"
 #include "runtime/overlay/edge_config.hpp"
 #include "runtime/overlay/session_host.hpp"
@@ -88,6 +89,10 @@ private:
   void cut(const std::vector<std::string>& uuids, messages::bye_reason reason, instant now);
   void revoke(const messages::revoke& r, instant now);
   void notify(const messages::send_notice& s, instant now);
+  void call(const messages::send_call& m, instant now);
+  [[nodiscard]] messages::call_outcome send_call(const messages::send_call& m, instant now);
+  void take_answer(connection& c, messages::call_answer a, instant now);
+  void no_answer(const call_table::entry& e, messages::call_outcome why, instant now);
   void alarm(messages::edge_alarm a, instant now);
   void every_second(instant now);
   void find_hoards(instant now);
@@ -109,6 +114,7 @@ private:
   session_host& host_;
   admission admission_;
   connections connections_;
+  call_table calls_;
   token_bucket handshakes_;
   messages::edge_counters counters_;
   std::uint64_t epoch_start_;

@@ -286,6 +286,10 @@ result<void> node::impl::start_overlay() {
       const auto bound = e->endpoint();  // "" until the edge has joined
       return !told.empty() ? told : !bound.empty() ? bound : bind;
     };
+  services->call_device =
+    [e = edge.get()](std::int64_t device, messages::call request, call_done done) {
+      e->call(device, std::move(request), std::move(done));
+    };
   notifier = actors::spawn_notifier(*system, journal, store, std::move(port));
   return edge->start();
 }

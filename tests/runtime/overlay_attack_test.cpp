@@ -203,3 +203,57 @@ TEST_CASE(
   CHECK(a.core.wait_counters([](const auto& n) { return n.takeovers >= 1; }));
   CHECK(a.core.wait_online(a.insider.id, true));
 }
+
+using messages::call_outcome;
+
+TEST_CASE("a device that answers another's call is not believed") {
+  attack a;
+  test_agent victim(a.core, a.victim);
+  REQUIRE(a.core.wait_online(a.victim.id, true));
+  const auto thief = a.honest_peer();
+  std::uint64_t number = 0;
+  victim.on_call([&](const messages::call& c) {
+    // The worst case: the thief knows the number, and its answer comes first.
+    number = c.id;
+    thief->send(messages::seal(messages::call_answer{c.id, 200, "text/plain", "forged"}, c.id, 1));
+    const bool seen = a.core.wait_counters([](const auto& n) { return n.answers_unasked > 0; });
+    return messages::call_answer{c.id, 200, "text/plain", seen ? "honest" : "not seen"};
+  });
+  const auto r = a.core.call(a.victim.id, "/ping");
+  CHECK(r.outcome == call_outcome::answered);
+  CHECK(r.answer.body == "honest");
+  CHECK(number != 0);
+}
+
+TEST_CASE("a flood of answers that nobody asked for is counted and cut off") {
+  attack a;
+  const auto edge = a.core.edge().pid();
+  const auto flood = a.honest_peer();
+  for (std::uint64_t i = 0; i < 2'000; ++i) {
+    flood->send(messages::seal(messages::call_answer{i, 200, "", ""}, i, 1));
+  }
+  CHECK(a.core.wait_counters([](const auto& n) { return n.answers_unasked > 0 && n.kicks > 0; }));
+  a.expect_unharmed(edge);
+}
+
+TEST_CASE("a giant answer costs its sender the connection, and whoever asked hears of it") {
+  attack a;
+  const auto edge = a.core.edge().pid();
+  const auto liar = a.peer(a.insider.uuid);
+  liar->hello(a.insider.uuid, messages::capability::calls);
+  REQUIRE(liar->receive()->type == messages::message_type::welcome);
+  const auto waits = std::make_shared<watched>();
+  const auto got = std::make_shared<std::optional<messages::call_result>>();
+  a.core.edge().call(
+    a.insider.id,
+    {0, "GET", "/v1/device", "", 60'000},
+    [waits, got](messages::call_result r) { waits->change([&] { *got = std::move(r); }); });
+  const auto asked = liar->receive();
+  REQUIRE(asked->type == messages::message_type::call);
+  const std::string giant(1 << 20, 'x');
+  liar->send(
+    messages::seal(messages::call_answer{asked->id, 200, "text/plain", giant}, asked->id, 1));
+  REQUIRE(waits->wait([&] { return got->has_value(); }));
+  CHECK((*got)->outcome == call_outcome::gone);
+  a.expect_unharmed(edge);
+}

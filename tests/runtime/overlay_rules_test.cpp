@@ -74,8 +74,30 @@ struct edge_fixture {
   frame(int descriptor, const std::string& user, const std::string& claim, std::string payload) {
     core.frame({claim, user, descriptor, "127.0.0.1", payload, true}, now);
   }
-  void hello(int descriptor, const std::string& uuid) {
-    frame(descriptor, uuid, uuid, messages::seal(messages::hello{uuid, "v", 0, 0}, 1, 1));
+  void hello(int descriptor, const std::string& uuid, std::uint32_t capabilities = 0) {
+    const messages::hello h{uuid, "v", 0, 0, capabilities};
+    frame(descriptor, uuid, uuid, messages::seal(h, 1, 1));
+  }
+  /// A device that takes calls.
+  void connect(int descriptor, const std::string& uuid) {
+    core.accepted(descriptor, now);
+    hello(descriptor, uuid, messages::capability::calls);
+  }
+  void ask(std::int64_t device, std::uint64_t number) {
+    tell(messages::send_call{device, {number, "POST", "/v1/restart", "{}", 50'000}});
+  }
+  void answer(int descriptor, const std::string& uuid, const messages::call_answer& a) {
+    frame(descriptor, uuid, uuid, messages::seal(a, a.id, 1));
+  }
+  /// What the core was told of calls, in order.
+  [[nodiscard]] std::vector<messages::call_result> results() const {
+    std::vector<messages::call_result> out;
+    for (const auto& e : wire.core) {
+      if (e.type == message_type::call_result) {
+        out.push_back(*messages::open<messages::call_result>(e));
+      }
+    }
+    return out;
   }
   void pass(std::int64_t ms) {
     now.steady += ms;
@@ -309,4 +331,132 @@ TEST_CASE("sessions from before the core started have time to show up") {
   l.presence({1, {{64, 61, true, 0, ""}, {128, 51, false, 0, ""}}});
   CHECK(l.lapse(1'000).empty());
   CHECK(l.size() == 1);
+}
+
+using messages::call_outcome;
+
+TEST_CASE("a call goes to the device that is asked, and its answer to the core") {
+  edge_fixture e;
+  e.connect(5, "a");
+  e.connect(6, "b");
+  e.wire.sent.clear();
+  e.ask(64, 7);
+  REQUIRE(e.wire.sent.size() == 1);
+  CHECK(e.wire.sent[0].first == "a");
+  CHECK(e.wire.sent[0].second.type == message_type::call);
+  e.answer(5, "a", {7, 200, "text/plain", "OK"});
+  REQUIRE(e.results().size() == 1);
+  CHECK(e.results()[0].device == 64);
+  CHECK(e.results()[0].outcome == call_outcome::answered);
+  CHECK(e.results()[0].answer == messages::call_answer{7, 200, "text/plain", "OK"});
+  CHECK(e.core.counters().calls_answered == 1);
+}
+
+TEST_CASE("an answer counts only from the device that was asked, once, and in time") {
+  edge_fixture e;
+  e.connect(5, "a");
+  e.connect(6, "b");
+  e.ask(64, 7);
+  e.answer(6, "b", {7, 200, "text/plain", "forged"});
+  e.answer(5, "a", {8, 200, "text/plain", "nobody asked"});
+  CHECK(e.results().empty());
+  CHECK(e.core.counters().answers_unasked == 2);
+  e.answer(5, "a", {7, 204, "", ""});
+  e.answer(5, "a", {7, 200, "text/plain", "again"});
+  REQUIRE(e.results().size() == 1);
+  CHECK(e.results()[0].answer.status == 204);
+  e.ask(64, 9);
+  e.pass(50'000);
+  REQUIRE(e.results().size() == 2);
+  CHECK(e.results()[1].outcome == call_outcome::timed_out);
+  e.answer(5, "a", {9, 200, "", ""});
+  CHECK(e.results().size() == 2);
+  CHECK(e.core.counters().answers_unasked == 4);
+}
+
+TEST_CASE("a call is never sent to a device without a session or to an agent that knows no calls") {
+  edge_fixture e;
+  e.ask(64, 7);
+  e.core.accepted(5, e.now);
+  e.hello(5, "b");
+  e.wire.sent.clear();
+  e.ask(128, 8);
+  e.ask(999, 9);
+  const auto r = e.results();
+  REQUIRE(r.size() == 3);
+  CHECK(r[0].outcome == call_outcome::not_connected);
+  CHECK(r[1].outcome == call_outcome::unsupported);
+  CHECK(r[1].answer.id == 8);
+  CHECK(r[2].outcome == call_outcome::not_connected);
+  CHECK(e.wire.sent.empty());
+  CHECK(e.core.counters().calls_refused == 3);
+}
+
+TEST_CASE("a call whose connection ends is over and is not sent again") {
+  edge_fixture e;
+  e.connect(5, "a");
+  e.ask(64, 7);
+  e.core.closed(5, e.now);
+  REQUIRE(e.results().size() == 1);
+  CHECK(e.results()[0].outcome == call_outcome::gone);
+  e.wire.sent.clear();
+  e.connect(6, "a");
+  CHECK(e.wire.sent.empty());
+  e.answer(6, "a", {7, 200, "", ""});
+  CHECK(e.results().size() == 1);
+}
+
+TEST_CASE("revoking a device ends its calls") {
+  edge_fixture e;
+  e.connect(5, "a");
+  e.ask(64, 7);
+  e.tell(messages::revoke{{64}});
+  REQUIRE(e.results().size() == 1);
+  CHECK(e.results()[0].outcome == call_outcome::gone);
+}
+
+TEST_CASE("one device has few calls in flight, and few a second") {
+  edge_fixture e;
+  e.connect(5, "a");
+  for (std::uint64_t i = 1; i <= e.config.calls_per_device_max + 1; ++i) {
+    e.ask(64, i);
+  }
+  REQUIRE(e.results().size() == 1);
+  CHECK(e.results()[0].outcome == call_outcome::busy);
+  for (std::uint64_t i = 1; i <= e.config.calls_per_device_max; ++i) {
+    e.answer(5, "a", {i, 200, "", ""});
+  }
+  std::uint64_t next = 100;
+  const auto busy = [&] {
+    const auto refused_before = e.core.counters().calls_refused;
+    e.ask(64, ++next);
+    e.answer(5, "a", {next, 200, "", ""});
+    return e.core.counters().calls_refused > refused_before;
+  };
+  std::uint32_t more = 0;
+  while (!busy()) {
+    ++more;
+  }
+  CHECK(e.config.calls_per_device_max + more == e.config.calls_per_second_max);
+  e.pass(1'000);
+  CHECK_FALSE(busy());
+}
+
+TEST_CASE("an answer that is too large or has no status is refused, and who goes on is cut off") {
+  edge_fixture e;
+  e.connect(5, "a");
+  const std::string giant(messages::call_answer_body_bytes_max + 1, 'x');
+  e.ask(64, 1);
+  e.answer(5, "a", {1, 200, "text/plain", giant});
+  e.ask(64, 2);
+  e.answer(5, "a", {2, 0, "text/plain", ""});
+  e.ask(64, 3);
+  e.answer(5, "a", {3, 200, std::string(1'000, 't'), ""});
+  const auto r = e.results();
+  REQUIRE(r.size() == 3);
+  for (const auto& x : r) {
+    CHECK(x.outcome == call_outcome::broken);
+    CHECK(x.answer.body.empty());
+  }
+  CHECK(e.core.counters().malformed == 3);
 }

@@ -155,3 +155,88 @@ TEST_CASE("the link says why it is not connected") {
     CHECK(reason_of(o, "refuses this device's key"));
   }
 }
+
+namespace {
+
+test_agent::call_handler says(const std::string& text) {
+  return [text](const messages::call& c) {
+    return messages::call_answer{c.id, 200, "text/plain", text + c.path};
+  };
+}
+
+}  // namespace
+
+using messages::call_outcome;
+
+TEST_CASE("a call reaches the device, and its answer whoever asked") {
+  const auto devices = given_devices(2);
+  test_core core(devices);
+  test_agent first(core, devices[0]);
+  test_agent second(core, devices[1]);
+  first.on_call(says("first "));
+  second.on_call(says("second "));
+  REQUIRE(core.wait_online(devices[0].id, true));
+  REQUIRE(core.wait_online(devices[1].id, true));
+  const auto a = core.call(devices[0].id, "/v1/restart");
+  CHECK(a.outcome == call_outcome::answered);
+  CHECK(a.answer.status == 200);
+  CHECK(a.answer.body == "first /v1/restart");
+  CHECK(core.call(devices[1].id, "/ping").answer.body == "second /ping");
+  CHECK(first.calls() == std::vector<std::string>{"/v1/restart"});
+}
+
+TEST_CASE("a call to a device that is not connected says so at once") {
+  const auto devices = given_devices(1);
+  test_core core(devices);
+  (void)core.endpoint();
+  CHECK(core.call(devices[0].id, "/ping").outcome == call_outcome::not_connected);
+  CHECK(core.call(4711, "/ping").outcome == call_outcome::not_connected);
+}
+
+TEST_CASE("a call to a silent device ends at its deadline") {
+  const auto devices = given_devices(1);
+  test_core core(devices);
+  test_agent agent(core, devices[0]);
+  REQUIRE(core.wait_online(devices[0].id, true));
+  CHECK(core.call(devices[0].id, "/ping", 300).outcome == call_outcome::timed_out);
+  CHECK(agent.calls().size() == 1);
+}
+
+TEST_CASE("a call is never sent again: neither after a reconnect nor by another edge") {
+  const auto devices = given_devices(1);
+  test_core core(devices);
+  test_agent agent(core, devices[0]);
+  REQUIRE(core.wait_online(devices[0].id, true));
+  const auto waits = std::make_shared<watched>();
+  const auto got = std::make_shared<std::optional<messages::call_result>>();
+  core.edge().call(
+    devices[0].id,
+    {0, "POST", "/v1/reboot", "", 60'000},
+    [waits, got](messages::call_result r) { waits->change([&] { *got = std::move(r); }); });
+  REQUIRE(agent.wait_calls(1));
+  REQUIRE(::kill(core.edge().pid(), SIGKILL) == 0);
+  REQUIRE(waits->wait([&] { return got->has_value(); }));
+  CHECK((*got)->outcome == call_outcome::gone);
+  REQUIRE(agent.wait_connected_again(2));
+  agent.on_call(says(""));
+  REQUIRE(core.wait_joined(2));
+  CHECK(core.call(devices[0].id, "/ping").outcome == call_outcome::answered);
+  CHECK(agent.calls() == std::vector<std::string>{"/v1/reboot", "/ping"});
+}
+
+TEST_CASE("an answer of the largest size arrives") {
+  const auto devices = given_devices(1);
+  test_core core(devices);
+  test_agent agent(core, devices[0]);
+  agent.on_call([](const messages::call& c) {
+    return messages::call_answer{
+      c.id,
+      200,
+      "text/plain",
+      std::string(messages::call_answer_body_bytes_max, 'x')};
+  });
+  REQUIRE(core.wait_online(devices[0].id, true));
+  const auto r = core.call(devices[0].id, "/v2/journal-logs");
+  CHECK(r.outcome == call_outcome::answered);
+  CHECK(r.answer.body.size() == messages::call_answer_body_bytes_max);
+}

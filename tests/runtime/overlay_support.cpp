@@ -110,6 +110,18 @@ bool test_core::notify(std::int64_t device, std::uint64_t id, messages::notice_k
   return supervisor_->notify({{id, kind, runtime::now_ms() + 600'000, "{}"}, {device}});
 }
 
+messages::call_result
+test_core::call(std::int64_t device, const std::string& path, std::uint32_t timeout_ms) {
+  const auto waits = std::make_shared<watched>();
+  const auto got = std::make_shared<std::optional<messages::call_result>>();
+  supervisor_->call(
+    device,
+    {0, "POST", path, "{}", timeout_ms},
+    [waits, got](messages::call_result r) { waits->change([&] { *got = std::move(r); }); });
+  REQUIRE(waits->wait([&] { return got->has_value(); }));
+  return **got;
+}
+
 test_agent::test_agent(test_core& core, const test_device& device, bool acks) {
   agent::link_options o;
   o.endpoint = core.endpoint();
@@ -129,6 +141,17 @@ test_agent::test_agent(test_core& core, const test_device& device, bool acks) {
       link_->ack(n.id);
     }
     state_.change([&] { notices_.push_back(n.id); });
+  };
+  c.on_call = [this](std::uint64_t epoch, const messages::call& call) {
+    call_handler handler;
+    state_.change([&] {
+      calls_.push_back(call.path);
+      handler = handler_;
+    });
+    auto answer = handler ? handler(call) : messages::call_answer{};
+    if (answer.status != 0) {
+      link_->answer(epoch, std::move(answer));
+    }
   };
   link_ = std::make_unique<agent::overlay_link>(std::move(o), std::move(c));
   REQUIRE(link_->start());
@@ -165,6 +188,18 @@ bool test_agent::wait_reason(const std::string& part) {
     }
   }
   return false;
+}
+
+void test_agent::on_call(call_handler f) {
+  state_.change([&] { handler_ = std::move(f); });
+}
+
+std::vector<std::string> test_agent::calls() {
+  return state_.read([&] { return calls_; });
+}
+
+bool test_agent::wait_calls(std::size_t count) {
+  return state_.wait([&] { return calls_.size() >= count; });
 }
 
 std::vector<std::uint64_t> test_agent::notices() {
@@ -204,8 +239,8 @@ void raw_peer::send(const std::string& bytes, bool more) {
   socket_.send(zmq::buffer(bytes), more ? zmq::send_flags::sndmore : zmq::send_flags::none);
 }
 
-void raw_peer::hello(const std::string& uuid) {
-  send(messages::seal(messages::hello{uuid, "raw", 0, 0}, 1, runtime::now_ms()));
+void raw_peer::hello(const std::string& uuid, std::uint32_t capabilities) {
+  send(messages::seal(messages::hello{uuid, "raw", 0, 0, capabilities}, 1, runtime::now_ms()));
 }
 
 std::optional<messages::envelope> raw_peer::receive(std::chrono::milliseconds most) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -79,6 +80,9 @@ public:
 
   /// Sends a notice to one device.
   bool notify(std::int64_t device, std::uint64_t id, messages::notice_kind kind);
+  /// Asks one device and waits for what becomes of it.
+  messages::call_result
+  call(std::int64_t device, const std::string& path, std::uint32_t timeout_ms = 20'000);
 
 private:
   runtime::curve_keys keys_ = runtime::make_curve_keys();
@@ -105,12 +109,19 @@ public:
   [[nodiscard]] bool wait_notice(std::uint64_t id);
   [[nodiscard]] bool wait_reason(const std::string& part);
   [[nodiscard]] std::vector<std::uint64_t> notices();
+  /// How calls are answered; without one they are not. Status 0 = no answer at all.
+  using call_handler = std::function<messages::call_answer(const messages::call&)>;
+  void on_call(call_handler f);
+  [[nodiscard]] std::vector<std::string> calls();  ///< paths in order
+  [[nodiscard]] bool wait_calls(std::size_t count);
   agent::overlay_link& link() { return *link_; }
 
 private:
   watched state_;
   int connected_ = 0;
   std::vector<std::uint64_t> notices_;
+  std::vector<std::string> calls_;
+  call_handler handler_;
   std::string reason_;
   std::unique_ptr<agent::overlay_link> link_;
 };
@@ -127,7 +138,7 @@ public:
     bool probe = true);
   ~raw_peer();
   void send(const std::string& bytes, bool more = false);
-  void hello(const std::string& uuid);
+  void hello(const std::string& uuid, std::uint32_t capabilities = 0);
   /// The next frame that decodes, nothing after `most`.
   std::optional<messages::envelope> receive(std::chrono::milliseconds most = patience);
   /// Waits for a ZMQ_EVENT_... of the connection.
