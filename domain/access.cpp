@@ -14,10 +14,14 @@ using messages::entity_kind;
 using messages::entity_ref;
 using messages::errc;
 using messages::field;
+using messages::requester;
 using messages::requester_kind;
 using messages::result;
+using messages::role;
 using messages::row;
 using messages::value;
+using rights::group;
+using rights::standing;
 
 const numbers::table& n() {
   return numbers::get();
@@ -25,13 +29,6 @@ const numbers::table& n() {
 
 messages::result<void> refuse() {
   return messages::fail(errc::unauthorized, "not permitted");
-}
-
-// A public application shows what it runs; the values of its variables are its owner's secrets.
-bool is_setting(const resource_def& resource) {
-  return resource.number == n().application_environment_variable.resource
-         || resource.number == n().application_config_variable.resource
-         || resource.number == n().service_environment_variable.resource;
 }
 
 std::optional<std::int64_t> by_actor(
@@ -43,7 +40,47 @@ std::optional<std::int64_t> by_actor(
   return rows.first(resource, actor_field, key);
 }
 
+role role_in(const std::vector<messages::membership>& memberships, std::int64_t of) {
+  auto found = role::none;
+  for (const auto& m : memberships) {
+    found = m.of == of ? std::max(found, m.as) : found;
+  }
+  return found;
+}
+
+rights::set of_role(group g, role r) {
+  switch (r) {
+    case role::administrator:
+      return rights::of(g, standing::administrator);
+    case role::developer:
+      return rights::of(g, standing::developer);
+    case role::operator_:
+      return rights::of(g, standing::operator_);
+    case role::observer:
+      return rights::of(g, standing::observer);
+    case role::member:
+      return rights::of(g, standing::member);
+    case role::none:
+      break;
+  }
+  return 0;
+}
+
+bool is_limited(const messages::key_scope& s) {
+  return !s.organizations.empty() || !s.fleets.empty();
+}
+
 }  // namespace
+
+role role_on(const requester& by, std::int64_t organization, std::int64_t application) {
+  if (by.kind != requester_kind::user) {
+    return role::none;
+  }
+  const auto in_organization = role_in(by.organizations, organization);
+  const auto own = role_in(by.fleets, application);
+  // Belonging to an organization alone shows none of its fleets.
+  return in_organization == role::member ? own : std::max(in_organization, own);
+}
 
 std::optional<std::int64_t>
 root_id(const schema& model, const resource_def& resource, const row& r, const row_source& rows) {
@@ -96,247 +133,263 @@ entity_of(const schema& model, const resource_def& resource, const row& r, const
                                                   : std::nullopt;
 }
 
-bool access::is_member(std::int64_t organization) const {
-  return std::any_of(
-    by_.organizations.begin(),
-    by_.organizations.end(),
-    [organization](const messages::membership& m) { return m.of == organization; });
+std::int64_t access::application_of_device(std::int64_t device) const {
+  const auto [it, fresh] = device_application_.try_emplace(device, 0);
+  if (fresh) {
+    if (const auto r = rows_.get(n().device.resource, device)) {
+      it->second = as_int(field(*r, n().device.belongs_to__application));
+    }
+  }
+  return it->second;
 }
 
 std::int64_t access::application_of(const resource_def& resource, const row& r) const {
+  if (resource.number == n().device.resource) {
+    return as_int(field(r, n().device.belongs_to__application));
+  }
   const auto root = root_id(model_, resource, r, rows_);
   if (!root) {
     return 0;
   }
-  if (resource.root == entity_kind::fleet) {
-    return *root;
-  }
-  const auto& d = n().device;
-  if (resource.number == d.resource) {
-    return as_int(field(r, d.belongs_to__application));
-  }
-  const auto [it, fresh] = device_application_.try_emplace(*root, 0);
+  return resource.root == entity_kind::fleet ? *root : application_of_device(*root);
+}
+
+access::relation access::relation_to(std::int64_t application) const {
+  const auto [it, fresh] = applications_.try_emplace(application);
   if (fresh) {
-    if (const auto device = rows_.get(d.resource, *root)) {
-      it->second = as_int(field(*device, d.belongs_to__application));
+    if (const auto r = rows_.get(n().application.resource, application)) {
+      it->second = {
+        role_on(by_, as_int(field(*r, n().application.organization)), application),
+        as_bool(field(*r, n().application.is_public))};
     }
   }
   return it->second;
 }
 
-access::right access::right_on_application(std::int64_t application) const {
-  const auto it = application_rights_.find(application);
-  if (it != application_rights_.end()) {
-    return it->second;
-  }
-  const auto found = compute_right_on_application(application);
-  application_rights_.emplace(application, found);
-  return found;
+rights::set access::on_application(group g, std::int64_t application) const {
+  const auto found = relation_to(application);
+  return of_role(g, found.as) | (found.is_public ? rights::of(g, standing::anybody) : 0);
 }
 
-access::right access::compute_right_on_application(std::int64_t application) const {
-  const auto r = rows_.get(n().application.resource, application);
-  if (!r) {
-    return right::none;
-  }
-  if (
-    by_.kind == requester_kind::user
-    && is_member(as_int(field(*r, n().application.organization)))) {
-    return right::change;
-  }
-  return as_bool(field(*r, n().application.is_public)) ? right::see : right::none;
-}
-
-access::right access::right_through_application(const resource_def& resource, const row& r) const {
-  const auto found = right_on_application(application_of(resource, r));
-  return found == right::see && is_setting(resource) ? right::none : found;
-}
-
-access::right access::right_on_actor(std::int64_t actor) const {
-  if (actor == by_.actor) {
-    return right::change;
-  }
+rights::set access::by_role_on_actor(group g, std::int64_t actor) const {
   const auto owner = entity_of_actor(actor, rows_);
   if (!owner || owner->kind == entity_kind::user) {
-    return right::none;
+    return 0;
   }
-  const auto& def = *model_.find(
-    owner->kind == entity_kind::device ? n().device.resource : n().application.resource);
-  const auto r = rows_.get(def.number, owner->id);
-  return r && right_on(def, *r) == right::change ? right::change : right::none;
+  const auto application =
+    owner->kind == entity_kind::device ? application_of_device(owner->id) : owner->id;
+  return of_role(g, relation_to(application).as);
 }
 
-access::right access::user_right(const resource_def& resource, const row& r) const {
-  if (resource.number == n().user.resource) {
-    return messages::id_of(r) == by_.id ? right::change : right::none;
+bool access::is_fellow(std::int64_t user) const {
+  const auto [it, fresh] = fellows_.try_emplace(user, false);
+  if (fresh) {
+    const auto& m = n().organization_membership;
+    const std::array<value, 1> key{user};
+    rows_.lookup(m.resource, m.user, key, [&](std::int64_t id) {
+      const auto r = rows_.get(m.resource, id);
+      const auto of = r ? as_int(field(*r, m.is_member_of__organization)) : 0;
+      it->second = role_in(by_.organizations, of) != role::none;
+      return !it->second;
+    });
   }
-  if (resource.number == n().api_key.resource) {
-    return right_on_actor(as_int(field(r, n().api_key.is_of__actor)));
+  return it->second;
+}
+
+rights::set access::as_owner(group g, const resource_def& resource, const row& r) const {
+  bool own = false;
+  switch (g) {
+    case group::users:
+      own = messages::id_of(r) == by_.id;
+      break;
+    case group::sessions:
+    case group::ssh_keys:
+      own = root_id(model_, resource, r, rows_) == by_.id;
+      break;
+    case group::api_keys:
+      own = as_int(field(r, n().api_key.is_of__actor)) == by_.actor;
+      break;
+    case group::organizations:
+      own = true;  // anybody may found one
+      break;
+    case group::members:
+    case group::fleet_members: {
+      const auto* user = resource.find_field("user");
+      own = user != nullptr && as_int(field(r, user->number)) == by_.id;
+      break;
+    }
+    default:
+      break;
   }
+  // A key that was made for some fleets says whose it is, and knows nothing else of its user.
+  if (!own || (is_limited(by_.scope) && g != group::users)) {
+    return 0;
+  }
+  return rights::of(g, by_.by_key ? standing::own_by_key : standing::own);
+}
+
+rights::set access::by_role(group g, const resource_def& resource, const row& r) const {
   switch (resource.root) {
     case entity_kind::organization: {
       const auto organization = root_id(model_, resource, r, rows_);
-      return organization && is_member(*organization) ? right::change : right::none;
+      return organization ? of_role(g, role_in(by_.organizations, *organization)) : 0;
     }
     case entity_kind::fleet:
       // Of a fleet being created only the organization is known.
       return resource.number == n().application.resource
-                 && is_member(as_int(field(r, n().application.organization)))
-               ? right::change
-               : right_through_application(resource, r);
-    case entity_kind::device: {
-      // A public application shows what it runs, not who runs it.
-      const auto found = right_on_application(application_of(resource, r));
-      return found == right::change ? found : right::none;
-    }
+               ? of_role(
+                   g,
+                   role_on(by_, as_int(field(r, n().application.organization)), messages::id_of(r)))
+                   | (as_bool(field(r, n().application.is_public)) ? rights::of(g, standing::anybody) : 0)
+               : on_application(g, application_of(resource, r));
+    case entity_kind::device:
+      return on_application(g, application_of(resource, r));
     default:
-      return right::none;
+      return 0;
   }
 }
 
-std::int64_t access::fleet_of_device() const {
-  const auto [it, fresh] = device_application_.try_emplace(by_.id, 0);
-  if (fresh) {
-    if (const auto device = rows_.get(n().device.resource, by_.id)) {
-      it->second = as_int(field(*device, n().device.belongs_to__application));
+rights::set access::of_user(group g, const resource_def& resource, const row& r) const {
+  switch (g) {
+    case group::catalog:
+      return rights::of(g, standing::anybody);
+    case group::users:
+      return as_owner(g, resource, r)
+             | (is_fellow(messages::id_of(r)) ? rights::of(g, standing::fellow) : 0);
+    case group::api_keys:
+      return as_owner(g, resource, r)
+             | by_role_on_actor(g, as_int(field(r, n().api_key.is_of__actor)));
+    default:
+      return as_owner(g, resource, r) | by_role(g, resource, r);
+  }
+}
+
+rights::set access::of_administrator(group g, const resource_def& resource, const row& r) const {
+  const auto own = as_owner(g, resource, r);
+  // Not even an administrator's key may prolong itself, or lock its owner out.
+  const bool own_by_key = own != 0 && by_.by_key && (g == group::api_keys || g == group::users);
+  return own_by_key ? own : own | rights::of(g, standing::platform);
+}
+
+rights::set access::of_device(group g, const resource_def& resource, const row& r) const {
+  switch (resource.root) {
+    case entity_kind::device:
+      return root_id(model_, resource, r, rows_) == by_.id ? rights::of(g, standing::device) : 0;
+    case entity_kind::fleet: {
+      const auto application = application_of(resource, r);
+      const bool own = application != 0 && application == application_of_device(by_.id);
+      return (own ? rights::of(g, standing::fleet_device) : 0) | on_application(g, application);
     }
+    case entity_kind::catalog:
+      return rights::of(g, standing::anybody);
+    default:
+      return 0;
   }
-  return it->second;
 }
 
-access::right access::device_right(const resource_def& resource, const row& r) const {
-  if (resource.root == entity_kind::device) {
-    return root_id(model_, resource, r, rows_) == by_.id ? right::change : right::none;
+rights::set access::of_provisioning_key(group g, const resource_def& resource, const row& r) const {
+  switch (resource.root) {
+    case entity_kind::device:
+    case entity_kind::fleet:
+      return application_of(resource, r) == by_.id ? rights::of(g, standing::provisioning) : 0;
+    case entity_kind::catalog:
+      return rights::of(g, standing::anybody);
+    default:
+      return 0;
   }
-  if (resource.root == entity_kind::fleet) {
-    const auto application = application_of(resource, r);
-    return application != 0 && application == fleet_of_device()
-             ? right::see
-             : right_through_application(resource, r);
-  }
-  return right::none;
 }
 
-access::right access::right_on(const resource_def& resource, const row& r) const {
-  if (
-    by_.kind == requester_kind::platform
-    || (by_.kind == requester_kind::user && by_.administrator)) {
-    return right::change;
-  }
-  if (resource.root == entity_kind::catalog) {
-    return right::see;
-  }
+rights::set access::rights_on(const resource_def& resource, const row& r) const {
+  const auto g = rights::group_of(resource.number);
+  rights::set found = 0;
   switch (by_.kind) {
+    case requester_kind::platform:
+      return rights::everything;
     case requester_kind::user:
-      return user_right(resource, r);
+      found = by_.administrator ? of_administrator(g, resource, r) : of_user(g, resource, r);
+      break;
     case requester_kind::device:
-      return device_right(resource, r);
+      found = of_device(g, resource, r);
+      break;
     case requester_kind::fleet:
-      return resource.number == n().device.resource
-                 && as_int(field(r, n().device.belongs_to__application)) == by_.id
-               ? right::see
-               : right::none;
-    default:
-      return resource.root == entity_kind::fleet ? right_through_application(resource, r)
-                                                 : right::none;
+      found = of_provisioning_key(g, resource, r);
+      break;
+    case requester_kind::guest:
+      found = resource.root == entity_kind::catalog ? rights::of(g, standing::anybody)
+              : resource.root == entity_kind::fleet ? on_application(g, application_of(resource, r))
+                                                    : 0;
+      break;
   }
-}
-
-bool access::may_see(const resource_def& resource, const row& r) const {
-  return right_on(resource, r) != right::none;
+  return by_.scope.read_only ? found & rights::reading : found;
 }
 
 result<void> access::may(verb v, const resource_def& resource, const row& r) const {
-  const bool platform =
-    by_.kind == requester_kind::platform || (by_.kind == requester_kind::user && by_.administrator);
-  if (platform) {
-    return {};
-  }
-  if (by_.kind == requester_kind::user) {
-    // Anybody may found an organization; only administrators make users or remove themselves from the books.
-    if (resource.number == n().organization.resource && v == verb::create) {
-      return {};
-    }
-    if (resource.number == n().user.resource && v != verb::change) {
-      return refuse();
-    }
-    // Else a key that got into wrong hands could prolong itself, or lock its owner out.
-    const bool own_key = resource.number == n().api_key.resource
-                         && as_int(field(r, n().api_key.is_of__actor)) == by_.actor;
-    if (own_key && by_.by_key) {
-      return refuse();
-    }
-  }
-  if (by_.kind == requester_kind::device) {
-    const bool own_row = resource.number == n().device.resource;
-    if (own_row && v != verb::change) {
-      return refuse();
-    }
-  }
-  return right_on(resource, r) == right::change ? result<void>{} : refuse();
+  return (rights_on(resource, r) & rights::bit(v)) != 0 ? result<void>{} : refuse();
+}
+
+bool access::may_do(action a, const resource_def& resource, const row& r) const {
+  const auto lines = rights::actions();
+  const bool takes = std::any_of(lines.begin(), lines.end(), [&](const rights::action_line& l) {
+    return l.of == a && l.resource == resource.name;
+  });
+  return takes && (rights_on(resource, r) & rights::bit(a)) != 0;
 }
 
 result<void> access::may_change_fields(
   const resource_def& resource,
+  const row& r,
   std::span<const messages::field_value> values) const {
-  if (by_.kind != requester_kind::device || resource.number != n().device.resource) {
-    return {};
+  const auto& a = n().application;
+  const auto& d = n().device;
+  const auto gives = [&](std::uint16_t number) {
+    return std::any_of(values.begin(), values.end(), [number](const messages::field_value& v) {
+      return v.field == number;
+    });
+  };
+  // Who is only developer would carry a fleet off to an organization of his own.
+  const bool moves = resource.number == a.resource && by_.kind == requester_kind::user
+                     && !by_.administrator && gives(a.organization);
+  if (
+    moves && role_in(by_.organizations, as_int(field(r, a.organization))) != role::administrator) {
+    return refuse();
   }
   // A device tells of itself; which fleet it is in and what it should run is not its to say.
-  const auto& d = n().device;
-  for (const auto& v : values) {
-    const bool own = v.field != d.uuid && v.field != d.belongs_to__application
-                     && v.field != d.is_of__device_type && v.field != d.is_active;
-    if (!own) {
-      return refuse();
-    }
-  }
-  return {};
-}
-
-bool access::may_do(action a, const resource_def& resource, const row& r) const {
-  const bool own_device = by_.kind == requester_kind::device
-                          && resource.number == n().device.resource && messages::id_of(r) == by_.id;
-  switch (a) {
-    case action::read_state:
-      return by_.kind != requester_kind::fleet && may_see(resource, r);
-    case action::report_state:
-    case action::write_logs:
-      return own_device || may(verb::change, resource, r).has_value();
-    case action::pull_image:
-      return may_see(resource, r);
-    case action::register_device:
-      return (by_.kind == requester_kind::fleet && by_.id == messages::id_of(r))
-             || (by_.kind != requester_kind::device && may(verb::change, resource, r).has_value());
-    case action::read_logs:
-    case action::inspect:
-    case action::control:
-    case action::tunnel:
-    case action::download_config:
-    case action::push_image:
-      break;
-  }
-  return by_.kind != requester_kind::device && may(verb::change, resource, r).has_value();
+  const bool itself = resource.number == d.resource && by_.kind == requester_kind::device;
+  const bool not_its_own = gives(d.uuid) || gives(d.belongs_to__application)
+                           || gives(d.is_of__device_type) || gives(d.is_active);
+  return itself && not_its_own ? refuse() : result<void>{};
 }
 
 bool access::may_make_key(entity_ref owner) const {
-  if (by_.kind == requester_kind::platform) {
-    return true;
+  const auto resource = owner.kind == entity_kind::user     ? n().user.resource
+                        : owner.kind == entity_kind::device ? n().device.resource
+                                                            : n().application.resource;
+  const auto r = rows_.get(resource, owner.id);
+  return r && may_do(action::make_key, *model_.find(resource), *r);
+}
+
+std::vector<std::int64_t> access::visible_devices() const {
+  std::vector<std::int64_t> fleets;
+  for (const auto& m : by_.fleets) {
+    fleets.push_back(m.of);
   }
-  if (owner.kind == entity_kind::user) {
-    return by_.kind == requester_kind::user && by_.id == owner.id && !by_.by_key;
+  for (const auto& m : by_.organizations) {
+    if (m.as > role::member) {
+      const std::array<value, 1> key{m.of};
+      const auto owned = rows_.all(n().application.resource, n().application.organization, key);
+      fleets.insert(fleets.end(), owned.begin(), owned.end());
+    }
   }
-  const auto& def = *model_.find(
-    owner.kind == entity_kind::device ? n().device.resource : n().application.resource);
-  const auto r = rows_.get(def.number, owner.id);
-  if (!r) {
-    return false;
+  std::sort(fleets.begin(), fleets.end());
+  fleets.erase(std::unique(fleets.begin(), fleets.end()), fleets.end());
+  std::vector<std::int64_t> found;
+  for (const auto fleet : fleets) {
+    const std::array<value, 1> owner{fleet};
+    const auto owned = rows_.all(n().device.resource, n().device.belongs_to__application, owner);
+    found.insert(found.end(), owned.begin(), owned.end());
   }
-  if (by_.kind == requester_kind::fleet) {
-    return owner.kind == entity_kind::device
-           && as_int(field(*r, n().device.belongs_to__application)) == by_.id;
-  }
-  return by_.kind == requester_kind::user && right_on(def, *r) == right::change;
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 std::optional<std::vector<std::int64_t>> access::candidates(const resource_def& resource) const {
@@ -347,32 +400,29 @@ std::optional<std::vector<std::int64_t>> access::candidates(const resource_def& 
     }
     return std::nullopt;
   }
-  if (resource.number == n().user.resource) {
-    return std::vector{by_.id};
-  }
-  if (resource.number == n().organization.resource) {
-    std::vector<std::int64_t> own;
-    for (const auto& m : by_.organizations) {
-      own.push_back(m.of);
-    }
-    return own;
-  }
-  // Applications may be public, so only devices are certainly all under the requester's own organizations.
-  if (resource.number != n().device.resource) {
-    return std::nullopt;
-  }
   std::vector<std::int64_t> found;
-  for (const auto& m : by_.organizations) {
-    const std::array<value, 1> key{m.of};
-    for (const auto fleet :
-         rows_.all(n().application.resource, n().application.organization, key)) {
-      const std::array<value, 1> owner{fleet};
-      const auto owned = rows_.all(n().device.resource, n().device.belongs_to__application, owner);
-      found.insert(found.end(), owned.begin(), owned.end());
+  if (resource.number == n().organization.resource) {
+    for (const auto& m : by_.organizations) {
+      found.push_back(m.of);
     }
+    return found;
   }
-  std::sort(found.begin(), found.end());
-  return found;
+  if (resource.number == n().user.resource) {
+    const auto& m = n().organization_membership;
+    found.push_back(by_.id);
+    for (const auto& own : by_.organizations) {
+      const std::array<value, 1> key{own.of};
+      rows_.lookup(m.resource, m.is_member_of__organization, key, [&](std::int64_t id) {
+        if (const auto r = rows_.get(m.resource, id)) {
+          found.push_back(as_int(field(*r, m.user)));
+        }
+        return true;
+      });
+    }
+    return found;
+  }
+  // Applications may be public, so only devices are certainly all under the requester's own organizations and fleets.
+  return resource.number == n().device.resource ? std::optional(visible_devices()) : std::nullopt;
 }
 
 }  // namespace slipway::domain

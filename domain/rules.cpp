@@ -261,7 +261,7 @@ decision decide(draft& d, const rule_context& c, const messages::change_row& cmd
   if (auto ok = rights.may(verb::change, *resource, *before); !ok) {
     return tl::unexpected(ok.error());
   }
-  if (auto ok = rights.may_change_fields(*resource, cmd.values); !ok) {
+  if (auto ok = rights.may_change_fields(*resource, *before, cmd.values); !ok) {
     return tl::unexpected(ok.error());
   }
   if (auto ok = check_writable(*resource, set); !ok) {

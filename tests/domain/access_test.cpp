@@ -132,7 +132,7 @@ struct line {
 // One line per resource of the model, rows on Ann's side.
 const std::array matrix{
   line{"user", {"-", "su", "-", "csur", "-", "-", "-", "-"}},
-  line{"api_key", {"-", "csur", "-", "csur", "-", "-", "-", "-"}},
+  line{"api_key", {"-", "sur", "-", "sur", "-", "-", "-", "-"}},
   line{"organization", {"-", "csur", "c", "csur", "-", "-", "-", "-"}},
   line{"organization_membership", {"-", "csur", "-", "csur", "-", "-", "-", "-"}},
   line{"cpu_architecture", {"s", "s", "s", "csur", "s", "s", "s", "s"}},
@@ -153,10 +153,10 @@ const std::array matrix{
   line{"application_tag", {"-", "csur", "-", "csur", "-", "s", "s", "-"}},
   line{"release_tag", {"-", "csur", "-", "csur", "-", "s", "s", "-"}},
   line{"device", {"-", "csur", "-", "csur", "s", "su", "-", "-"}},
-  line{"image_install", {"-", "csur", "-", "csur", "-", "csur", "-", "-"}},
-  line{"service_install", {"-", "csur", "-", "csur", "-", "csur", "-", "-"}},
+  line{"image_install", {"-", "csur", "-", "csur", "-", "csu", "-", "-"}},
+  line{"service_install", {"-", "csur", "-", "csur", "-", "csu", "-", "-"}},
   line{"device_environment_variable", {"-", "csur", "-", "csur", "-", "csur", "-", "-"}},
-  line{"device_config_variable", {"-", "csur", "-", "csur", "-", "csur", "-", "-"}},
+  line{"device_config_variable", {"-", "csur", "-", "csur", "-", "csu", "-", "-"}},
   line{"device_service_environment_variable", {"-", "csur", "-", "csur", "-", "csur", "-", "-"}},
   line{"device_tag", {"-", "csur", "-", "csur", "-", "csur", "-", "-"}},
 };
