@@ -218,7 +218,10 @@ decision decide(draft& d, const rule_context& c, const messages::create_row& cmd
   set.after[0] = id;
   const access rights(d.model(), cmd.by, d);
   if (auto ok = rights.may(verb::create, *resource, set.after); !ok) {
-    return tl::unexpected(ok.error());
+    // Under a row that is not there for him he hears what he would hear if there were none: else he could ask which ids exist.
+    const auto hidden = check_references_visible(d, *resource, set, rights);
+    const bool told = hidden || cmd.by.kind == messages::requester_kind::guest;
+    return tl::unexpected(told ? ok.error() : hidden.error());
   }
   if (auto ok = check_writable(*resource, set); !ok) {
     return tl::unexpected(ok.error());

@@ -69,15 +69,26 @@ std::string authenticator::secret_of(std::string_view authorization, std::string
   return "";
 }
 
-bool authenticator::still_valid(const known& k) const {
+bool authenticator::still_valid(const ticket& k) const {
   return changes_->read(k.owner) == k.owner_change
          && changes_->read(everybody) == k.everybody_change
          && (k.expires == 0 || k.expires > now_());
 }
 
 result<requester> authenticator::identify(std::string_view secret) const {
+  auto found = admit(secret);
+  if (!found) {
+    return tl::unexpected(found.error());
+  }
+  return std::move(found->by);
+}
+
+result<authenticator::ticket> authenticator::admit(std::string_view secret) const {
   if (secret.empty()) {
-    return requester{};
+    ticket nobody;
+    nobody.owner_change = changes_->read(nobody.owner);
+    nobody.everybody_change = changes_->read(everybody);
+    return nobody;
   }
   // The cache holds digests: a memory dump of it gives no credential away.
   auto name = runtime::sha256_hex(secret);
@@ -87,25 +98,24 @@ result<requester> authenticator::identify(std::string_view secret) const {
     const auto it = s.entries.find(name);
     if (it != s.entries.end()) {
       if (still_valid(it->second)) {
-        return it->second.by;
+        return it->second;
       }
       s.entries.erase(it);
     }
   }
   auto found = look_up(secret);
   if (!found) {
-    return tl::unexpected(found.error());
+    return found;
   }
   const std::lock_guard lock(s.mutex);
   if (s.entries.size() >= remembered_max) {
     s.entries.clear();
   }
-  auto by = found->by;
-  s.entries.insert_or_assign(std::move(name), std::move(*found));
-  return by;
+  s.entries.insert_or_assign(std::move(name), *found);
+  return found;
 }
 
-result<authenticator::known> authenticator::look_up(std::string_view secret) const {
+result<authenticator::ticket> authenticator::look_up(std::string_view secret) const {
   if (secret.size() > 8192) {
     return fail(errc::unauthorized, "not a valid credential");
   }
@@ -113,12 +123,12 @@ result<authenticator::known> authenticator::look_up(std::string_view secret) con
   return session ? look_up_session(secret) : look_up_key(secret);
 }
 
-result<authenticator::known> authenticator::look_up_session(std::string_view token) const {
+result<authenticator::ticket> authenticator::look_up_session(std::string_view token) const {
   const auto claims = verify_session(session_key_, token, now_() / 1000);
   if (!claims) {
     return tl::unexpected(claims.error());
   }
-  known k;
+  ticket k;
   k.owner = {entity_kind::user, claims->user};
   // Read the clocks before the rows: a change in between makes the entry stale, never wrong.
   k.owner_change = changes_->read(k.owner);
@@ -139,8 +149,8 @@ result<authenticator::known> authenticator::look_up_session(std::string_view tok
   return k;
 }
 
-result<authenticator::known> authenticator::look_up_key(std::string_view key) const {
-  known k;
+result<authenticator::ticket> authenticator::look_up_key(std::string_view key) const {
+  ticket k;
   k.everybody_change = changes_->read(everybody);
   const auto unknown = fail(errc::unauthorized, "not a valid credential");
   const auto& n = get();

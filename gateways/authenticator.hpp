@@ -40,24 +40,29 @@ public:
   /// Commits that change who may do what for several entities at once advance this one.
   static constexpr messages::entity_ref everybody{messages::entity_kind::none, 0};
 
-private:
-  struct known {
+  /// What a credential stood for when it was last looked up.
+  struct ticket {
     messages::requester by;
     messages::entity_ref owner;
     std::uint64_t owner_change = 0;
     std::uint64_t everybody_change = 0;
     std::int64_t expires = 0;  ///< ms, 0 = never
   };
+  /// As `identify`, to be asked about again with `still_valid`.
+  [[nodiscard]] messages::result<ticket> admit(std::string_view secret) const;
+  /// False = the credential, or a role of whom it stands for, may have changed or run out: admit it again. Costs two loads.
+  [[nodiscard]] bool still_valid(const ticket& t) const;
+
+private:
   static constexpr std::size_t remembered_max = 65'536;  ///< per shard; a full one is emptied
   struct shard {
     std::mutex mutex;
-    std::unordered_map<std::string, known> entries;
+    std::unordered_map<std::string, ticket> entries;
   };
 
-  [[nodiscard]] messages::result<known> look_up(std::string_view secret) const;
-  [[nodiscard]] messages::result<known> look_up_session(std::string_view token) const;
-  [[nodiscard]] messages::result<known> look_up_key(std::string_view key) const;
-  [[nodiscard]] bool still_valid(const known& k) const;
+  [[nodiscard]] messages::result<ticket> look_up(std::string_view secret) const;
+  [[nodiscard]] messages::result<ticket> look_up_session(std::string_view token) const;
+  [[nodiscard]] messages::result<ticket> look_up_key(std::string_view key) const;
 
   std::shared_ptr<storage::read_model> rows_;
   std::shared_ptr<runtime::change_clock> changes_;

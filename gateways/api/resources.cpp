@@ -210,6 +210,10 @@ awaitable<void> resources::get(call& c) {
 }
 
 awaitable<void> resources::create(call& c) {
+  if (c.by.kind == messages::requester_kind::guest) {
+    // Nobody learns from the refusal whether what he names is there.
+    co_return co_await c.x.respond(error_response(errc::unauthorized, "not permitted"));
+  }
   auto values = co_await read_values(*s_, c.x, c.line, c.by, true);
   if (!values) {
     co_return co_await c.x.respond(error_response(values.error()));

@@ -122,8 +122,8 @@ awaitable<void> device_gateway::get_state(exchange& x, std::string uuid) {
   if (by && !allowed) {
     const auto view = s_->store.rows->view();
     const auto row = view->get(get().device.resource, t->device);
-    allowed = row && by->kind != requester_kind::fleet
-              && domain::access(*s_->model, *by, *view).may_see(s_->model->at("device"), *row);
+    const domain::access rights(*s_->model, *by, *view);
+    allowed = row && rights.may_do(domain::action::read_state, s_->model->at("device"), *row);
   }
   if (!allowed) {
     co_return co_await x.respond(error_response(errc::unauthorized, "not permitted"));
@@ -141,8 +141,10 @@ awaitable<void> device_gateway::get_fleet_state(exchange& x, std::string uuid) {
   const std::array<value, 1> key{uuid};
   const auto id = view->first(a.resource, a.uuid, key);
   const auto row = id ? view->get(a.resource, *id) : std::nullopt;
+  const auto& fleets = s_->model->at("application");
   const bool allowed =
-    by && row && domain::access(*s_->model, *by, *view).may_see(s_->model->at("application"), *row);
+    by && row
+    && domain::access(*s_->model, *by, *view).may_do(domain::action::read_state, fleets, *row);
   const auto pairs = runtime::parse_query(x.head().query).value_or(runtime::query_pairs{});
   const auto commit = std::string(runtime::query_value(pairs, "releaseUuid").value_or(""));
   const auto body = allowed ? domain::fleet_target(*view, *id, commit)
@@ -162,7 +164,7 @@ bool device_gateway::may_report(const messages::requester& by, std::int64_t devi
   const auto row = view->get(get().device.resource, device);
   return row
          && domain::access(*s_->model, by, *view)
-              .may(domain::verb::change, s_->model->at("device"), *row);
+              .may_do(domain::action::report_state, s_->model->at("device"), *row);
 }
 
 awaitable<void> device_gateway::report_state(exchange& x) {

@@ -75,10 +75,9 @@ gateways::authorize registry_authorize(std::shared_ptr<const gateways::services>
       const auto& def = s->model->at("image");
       const domain::access rights(*s->model, by, *view);
       for (const auto& action : wanted.actions) {
-        const bool allowed = action == "pull" ? rights.may_see(def, *image)
-                             : action == "push"
-                               ? rights.may(domain::verb::change, def, *image).has_value()
-                               : false;
+        const bool allowed =
+          (action == "pull" && rights.may_do(domain::action::pull_image, def, *image))
+          || (action == "push" && rights.may_do(domain::action::push_image, def, *image));
         if (allowed) {
           out.actions.push_back(action);
         }
