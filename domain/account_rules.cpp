@@ -44,6 +44,14 @@ std::string free_handle(const draft& d, const std::string& wanted) {
   }
 }
 
+// Whoever founds an organization manages it.
+value founders_role(const draft& d) {
+  const auto& r = n().organization_membership_role;
+  const std::array<value, 1> name{"administrator"};
+  const auto id = d.first(r.resource, r.name, name);
+  return id ? value(*id) : value{};
+}
+
 void found_organization(
   draft& d,
   const rule_context& c,
@@ -58,7 +66,8 @@ void found_organization(
     n().organization_membership.resource,
     c.next_id(),
     {{n().organization_membership.user, member},
-     {n().organization_membership.is_member_of__organization, id}});
+     {n().organization_membership.is_member_of__organization, id},
+     {n().organization_membership.organization_membership_role, founders_role(d)}});
 }
 
 checked check_user_name(std::string_view name) {
@@ -137,7 +146,8 @@ checked after_write_organization(draft& d, const rule_context& c, const change_s
       n().organization_membership.resource,
       c.next_id(),
       {{n().organization_membership.user, set.by->id},
-       {n().organization_membership.is_member_of__organization, messages::id_of(set.after)}});
+       {n().organization_membership.is_member_of__organization, messages::id_of(set.after)},
+       {n().organization_membership.organization_membership_role, founders_role(d)}});
   }
   return {};
 }

@@ -11,14 +11,25 @@ using number = std::uint16_t;
 
 struct user {
   number resource = 0;
-  number actor = 0, username = 0, email = 0, password = 0, jwt_secret = 0, is_administrator = 0;
-  SLIPWAY_FIELDS(actor, username, email, password, jwt_secret, is_administrator)
+  number actor = 0, username = 0, email = 0, password = 0, jwt_secret = 0, is_administrator = 0,
+         two_factor_secret = 0, has_two_factor_enabled = 0, two_factor_last_step = 0;
+  SLIPWAY_FIELDS(
+    actor,
+    username,
+    email,
+    password,
+    jwt_secret,
+    is_administrator,
+    two_factor_secret,
+    has_two_factor_enabled,
+    two_factor_last_step)
 };
 
 struct api_key {
   number resource = 0;
-  number key = 0, is_of__actor = 0, name = 0, description = 0, expiry_date = 0;
-  SLIPWAY_FIELDS(key, is_of__actor, name, description, expiry_date)
+  number key = 0, is_of__actor = 0, name = 0, description = 0, expiry_date = 0, scope = 0,
+         remaining_uses = 0;
+  SLIPWAY_FIELDS(key, is_of__actor, name, description, expiry_date, scope, remaining_uses)
 };
 
 struct organization {
@@ -29,15 +40,87 @@ struct organization {
 
 struct organization_membership {
   number resource = 0;
-  number user = 0, is_member_of__organization = 0;
-  SLIPWAY_FIELDS(user, is_member_of__organization)
+  number user = 0, is_member_of__organization = 0, organization_membership_role = 0;
+  SLIPWAY_FIELDS(user, is_member_of__organization, organization_membership_role)
+};
+
+struct user_public_key {
+  number resource = 0;
+  number user = 0, title = 0, public_key = 0;
+  SLIPWAY_FIELDS(user, title, public_key)
+};
+
+/// Of an organization or of an application: both have the same two.
+struct membership_role {
+  number resource = 0;
+  number name = 0, description = 0;
+  SLIPWAY_FIELDS(name, description)
+};
+
+struct invitee {
+  number resource = 0;
+  number email = 0;
+  SLIPWAY_FIELDS(email)
+};
+
+struct organization_invite {
+  number resource = 0;
+  number invitee = 0, is_invited_to__organization = 0, organization_membership_role = 0,
+         message = 0, is_created_by__user = 0, token = 0, expiry_date = 0;
+  SLIPWAY_FIELDS(
+    invitee,
+    is_invited_to__organization,
+    organization_membership_role,
+    message,
+    is_created_by__user,
+    token,
+    expiry_date)
+};
+
+struct application_invite {
+  number resource = 0;
+  number invitee = 0, is_invited_to__application = 0, application_membership_role = 0, message = 0,
+         is_created_by__user = 0, token = 0, expiry_date = 0;
+  SLIPWAY_FIELDS(
+    invitee,
+    is_invited_to__application,
+    application_membership_role,
+    message,
+    is_created_by__user,
+    token,
+    expiry_date)
+};
+
+struct team {
+  number resource = 0;
+  number belongs_to__organization = 0, name = 0;
+  SLIPWAY_FIELDS(belongs_to__organization, name)
+};
+
+struct team_membership {
+  number resource = 0;
+  number user = 0, is_member_of__team = 0;
+  SLIPWAY_FIELDS(user, is_member_of__team)
+};
+
+struct team_application_access {
+  number resource = 0;
+  number team = 0, grants_access_to__application = 0, application_membership_role = 0;
+  SLIPWAY_FIELDS(team, grants_access_to__application, application_membership_role)
+};
+
+struct user_application_membership {
+  number resource = 0;
+  number user = 0, is_member_of__application = 0, application_membership_role = 0;
+  SLIPWAY_FIELDS(user, is_member_of__application, application_membership_role)
 };
 
 struct application {
   number resource = 0;
   number actor = 0, app_name = 0, slug = 0, uuid = 0, organization = 0, is_for__device_type = 0,
          application_type = 0, should_track_latest_release = 0, should_be_running__release = 0,
-         is_of__class = 0, is_host = 0, is_public = 0;
+         is_of__class = 0, is_host = 0, is_archived = 0, is_public = 0,
+         is_updated_by__application = 0;
   SLIPWAY_FIELDS(
     actor,
     app_name,
@@ -50,19 +133,41 @@ struct application {
     should_be_running__release,
     is_of__class,
     is_host,
-    is_public)
+    is_archived,
+    is_public,
+    is_updated_by__application)
 };
 
 struct device_type {
   number resource = 0;
-  number slug = 0, name = 0, is_of__cpu_architecture = 0;
-  SLIPWAY_FIELDS(slug, name, is_of__cpu_architecture)
+  number slug = 0, name = 0, contract = 0, is_of__cpu_architecture = 0,
+         belongs_to__device_family = 0;
+  SLIPWAY_FIELDS(slug, name, contract, is_of__cpu_architecture, belongs_to__device_family)
 };
 
 struct device_type_alias {
   number resource = 0;
   number device_type = 0, is_referenced_by__alias = 0;
   SLIPWAY_FIELDS(device_type, is_referenced_by__alias)
+};
+
+/// A family or a manufacturer of device types.
+struct device_family {
+  number resource = 0;
+  number slug = 0, name = 0, is_manufactured_by__device_manufacturer = 0;
+  SLIPWAY_FIELDS(slug, name, is_manufactured_by__device_manufacturer)
+};
+
+struct device_manufacturer {
+  number resource = 0;
+  number slug = 0, name = 0;
+  SLIPWAY_FIELDS(slug, name)
+};
+
+struct application_profile {
+  number resource = 0;
+  number application = 0, activates__profile_name = 0, on__application = 0;
+  SLIPWAY_FIELDS(application, activates__profile_name, on__application)
 };
 
 struct service {
@@ -118,6 +223,18 @@ struct release_image {
   SLIPWAY_FIELDS(image, is_part_of__release)
 };
 
+struct image_profile {
+  number resource = 0;
+  number release_image = 0, profile_name = 0;
+  SLIPWAY_FIELDS(release_image, profile_name)
+};
+
+struct release_asset {
+  number resource = 0;
+  number release = 0, asset_key = 0, asset = 0, blob = 0, upload = 0;
+  SLIPWAY_FIELDS(release, asset_key, asset, blob, upload)
+};
+
 /// Variables, labels and tags all have the same three: the parent, the key, the value.
 struct keyed {
   number resource = 0;
@@ -132,8 +249,9 @@ struct device {
          mac_address = 0, os_version = 0, os_variant = 0, supervisor_version = 0, status = 0,
          provisioning_state = 0, provisioning_progress = 0, download_progress = 0,
          update_status = 0, last_update_status_event = 0, is_running__release = 0,
-         is_pinned_on__release = 0, is_active = 0, overlay_public_key = 0, presence_edge = 0,
-         presence_epoch = 0;
+         is_pinned_on__release = 0, should_be_operated_by__release = 0,
+         should_be_managed_by__release = 0, is_active = 0, overlay_public_key = 0,
+         presence_edge = 0, presence_epoch = 0;
   SLIPWAY_FIELDS(
     actor,
     uuid,
@@ -159,6 +277,8 @@ struct device {
     last_update_status_event,
     is_running__release,
     is_pinned_on__release,
+    should_be_operated_by__release,
+    should_be_managed_by__release,
     is_active,
     overlay_public_key,
     presence_edge,
@@ -190,18 +310,33 @@ struct table {
   numbers::api_key api_key;
   numbers::organization organization;
   numbers::organization_membership organization_membership;
+  numbers::user_public_key user_public_key;
+  numbers::membership_role organization_membership_role, application_membership_role;
+  numbers::invitee invitee;
+  numbers::organization_invite organization_invite;
+  numbers::application_invite application_invite;
+  numbers::team team;
+  numbers::team_membership team_membership;
+  numbers::team_application_access team_application_access;
+  numbers::user_application_membership user_application_membership;
+  numbers::device_family device_family;
+  numbers::device_manufacturer device_manufacturer;
   numbers::device_type device_type;
   numbers::device_type_alias device_type_alias;
   number cpu_architecture = 0, application_type = 0;
   numbers::application application;
+  numbers::application_profile application_profile;
   numbers::service service;
   numbers::release release;
   numbers::image image;
   numbers::release_image release_image;
+  numbers::image_profile image_profile;
+  numbers::release_asset release_asset;
   keyed image_label, image_environment_variable, application_environment_variable,
     application_config_variable, service_environment_variable, service_label, application_tag,
-    release_tag, device_environment_variable, device_config_variable,
-    device_service_environment_variable, device_tag;
+    release_tag, build_environment_variable, organization_membership_tag,
+    device_environment_variable, device_config_variable, device_service_environment_variable,
+    device_tag;
   numbers::device device;
   numbers::image_install image_install;
   numbers::service_install service_install;

@@ -31,9 +31,11 @@ void change_set::set(std::uint16_t number, value v) {
   put_values(after, one);
 }
 
+constexpr std::size_t resource_number_max = 127;
+
 const entry& of(std::uint16_t resource) {
   static const auto table = [] {
-    std::vector<entry> t(64);
+    std::vector<entry> t(resource_number_max + 1U);
     add_account_hooks(t);
     add_fleet_hooks(t);
     add_release_hooks(t);

@@ -44,10 +44,12 @@ struct field_def {
   bool read_only = false;             ///< clients may not write it
   bool indexed = false;               ///< references always are
   bool unique = false;                ///< implies indexed; null is not compared
-  bool affects_target = false;        ///< a change may alter some device's target state
-  std::size_t length_max = 0;         ///< bytes of text, 0 = 1 MiB
-  std::vector<std::string> allowed;   ///< of an enumeration
-  messages::value otherwise;          ///< default on create
+  bool text_allowed =
+    false;  ///< of a reference: clients may give a text, and the rules find or make the row it means
+  bool affects_target = false;       ///< a change may alter some device's target state
+  std::size_t length_max = 0;        ///< bytes of text, 0 = 1 MiB
+  std::vector<std::string> allowed;  ///< of an enumeration
+  messages::value otherwise;         ///< default on create
   /// Computed, never stored. Unless `read_only`, clients may send it in bodies and the rules make something of it.
   compute_fn compute;
 };

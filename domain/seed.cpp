@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,34 +40,65 @@ constexpr std::array device_types{
   device_type{"qemux86-64", "QEMU X86 64bit", "amd64"},
 };
 
-}  // namespace
+struct role {
+  std::string_view name, description;
+};
 
-void seed_catalog(draft& d, const std::function<std::int64_t()>& next_id) {
-  const auto& n = numbers::get();
-  std::map<std::string_view, std::int64_t> architecture_ids;
-  for (const auto* slug : architectures) {
-    const auto id = next_id();
-    architecture_ids[slug] = id;
-    d.create(
-      n.cpu_architecture,
-      id,
-      {{d.model().at("cpu_architecture").field("slug"), std::string(slug)}});
+constexpr std::array organization_roles{
+  role{"administrator", "Manages the organization, its members and all of its fleets."},
+  role{"developer", "Changes all of the organization's fleets."},
+  role{"operator", "Operates the devices of all of the organization's fleets."},
+  role{"observer", "Sees all of the organization's fleets."},
+  role{"member", "Belongs to the organization; rights come with its fleets."}};
+
+constexpr std::array application_roles{
+  role{"administrator", "Manages the fleet and its members."},
+  role{"developer", "Changes the fleet, its releases and its devices."},
+  role{"operator", "Operates the fleet's devices."},
+  role{"observer", "Sees the fleet and its devices."}};
+
+/// Adds rows that are not there yet, by the one field that names them.
+class seeder {
+public:
+  seeder(draft& d, const std::function<std::int64_t()>& next_id) : d_(d), next_id_(next_id) {}
+
+  [[nodiscard]] std::optional<std::int64_t>
+  find(std::uint16_t resource, std::uint16_t field, std::string_view name) const {
+    const std::array<messages::value, 1> key{std::string(name)};
+    return d_.first(resource, field, key);
   }
-  for (const auto& t : device_types) {
-    const auto id = next_id();
-    d.create(
-      n.device_type.resource,
-      id,
-      {{n.device_type.slug, std::string(t.slug)},
-       {n.device_type.name, std::string(t.name)},
-       {n.device_type.is_of__cpu_architecture, architecture_ids[t.architecture]}});
-    d.create(
-      n.device_type_alias.resource,
-      next_id(),
-      {{n.device_type_alias.device_type, id},
-       {n.device_type_alias.is_referenced_by__alias, std::string(t.slug)}});
+
+  std::int64_t add(
+    std::uint16_t resource,
+    std::uint16_t field,
+    std::string_view name,
+    std::vector<messages::field_value> others = {}) {
+    if (const auto id = find(resource, field, name)) {
+      return *id;
+    }
+    const auto id = next_id_();
+    others.push_back({field, std::string(name)});
+    d_.create(resource, id, std::move(others));
+    return id;
   }
-  const auto& type = d.model().at("application_type");
+
+private:
+  draft& d_;
+  const std::function<std::int64_t()>& next_id_;
+};
+
+void seed_roles(seeder& s) {
+  const auto& o = numbers::get().organization_membership_role;
+  for (const auto& r : organization_roles) {
+    s.add(o.resource, o.name, r.name, {{o.description, std::string(r.description)}});
+  }
+  const auto& a = numbers::get().application_membership_role;
+  for (const auto& r : application_roles) {
+    s.add(a.resource, a.name, r.name, {{a.description, std::string(r.description)}});
+  }
+}
+
+void seed_application_type(seeder& s, const resource_def& type) {
   std::vector<messages::field_value> values;
   for (const auto& f : type.fields) {
     if (!messages::is_null(f.otherwise)) {
@@ -74,8 +106,48 @@ void seed_catalog(draft& d, const std::function<std::int64_t()>& next_id) {
     }
   }
   values.push_back({type.field("name"), "Default"});
-  values.push_back({type.field("slug"), "default"});
-  d.create(type.number, next_id(), std::move(values));
+  s.add(type.number, type.field("slug"), "default", std::move(values));
+}
+
+}  // namespace
+
+void seed_catalog(draft& d, const std::function<std::int64_t()>& next_id) {
+  const auto& n = numbers::get();
+  seeder s(d, next_id);
+  std::map<std::string_view, std::int64_t> architecture_ids;
+  const auto architecture_slug = d.model().at("cpu_architecture").field("slug");
+  for (const auto* slug : architectures) {
+    architecture_ids[slug] = s.add(n.cpu_architecture, architecture_slug, slug);
+  }
+  for (const auto& t : device_types) {
+    const auto id = s.add(
+      n.device_type.resource,
+      n.device_type.slug,
+      t.slug,
+      {{n.device_type.name, std::string(t.name)},
+       {n.device_type.is_of__cpu_architecture, architecture_ids[t.architecture]}});
+    s.add(
+      n.device_type_alias.resource,
+      n.device_type_alias.is_referenced_by__alias,
+      t.slug,
+      {{n.device_type_alias.device_type, id}});
+  }
+  seed_application_type(s, d.model().at("application_type"));
+  seed_roles(s);
+}
+
+void seed_member_roles(draft& d, std::int64_t organization) {
+  const auto& m = numbers::get().organization_membership;
+  const auto& role = numbers::get().organization_membership_role;
+  const std::array<messages::value, 1> administrator{"administrator"};
+  const auto id = d.first(role.resource, role.name, administrator);
+  const std::array<messages::value, 1> key{organization};
+  for (const auto membership : d.all(m.resource, m.is_member_of__organization, key)) {
+    const auto r = d.get(m.resource, membership);
+    if (id && r && messages::is_null(messages::field(*r, m.organization_membership_role))) {
+      d.change(m.resource, membership, {{m.organization_membership_role, *id}});
+    }
+  }
 }
 
 }  // namespace slipway::domain

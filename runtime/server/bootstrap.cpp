@@ -24,8 +24,12 @@ using messages::result;
 namespace {
 
 result<void> append_one(storage::store& store, entity_ref entity, const domain::draft& d) {
+  if (d.events().empty()) {
+    return {};
+  }
   messages::commit c;
   c.entity = entity;
+  c.expected_version = messages::any_version;  // nobody else writes yet
   c.time = d.now();
   c.events = d.events();
   const auto done = store.log->append({&c, 1});
@@ -34,14 +38,27 @@ result<void> append_one(storage::store& store, entity_ref entity, const domain::
 
 result<void> add_catalog(const domain::schema& model, storage::store& store) {
   const entity_ref catalog{entity_kind::catalog, messages::partition_count};
-  const auto version = store.log->version(catalog);
-  if (!version || *version > 0) {
-    return version ? result<void>{} : tl::unexpected(version.error());
-  }
   const auto view = store.rows->view();
   domain::draft d(model, *view, now_ms());
   domain::seed_catalog(d, [&] { return store.log->next_id(0); });
   return append_one(store, catalog, d);
+}
+
+result<void> mend_organizations(const domain::schema& model, storage::store& store) {
+  const auto view = store.rows->view();
+  std::vector<std::int64_t> organizations;
+  view->scan(domain::numbers::get().organization.resource, 0, [&](const messages::row& r) {
+    organizations.push_back(messages::id_of(r));
+    return true;
+  });
+  for (const auto id : organizations) {
+    domain::draft d(model, *view, now_ms());
+    domain::seed_member_roles(d, id);
+    if (auto ok = append_one(store, {entity_kind::organization, id}, d); !ok) {
+      return ok;
+    }
+  }
+  return {};
 }
 
 struct administrator {
@@ -94,6 +111,9 @@ add_user(const domain::schema& model, storage::store& store, const administrator
 result<bootstrap_result>
 bootstrap(const domain::schema& model, storage::store& store, const std::string& admin_file) {
   if (auto ok = add_catalog(model, store); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = mend_organizations(model, store); !ok) {
     return tl::unexpected(ok.error());
   }
   bool has_user = false;

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <fstream>
+#include <map>
 #include <sstream>
 
 using namespace slipway;
@@ -12,7 +13,12 @@ namespace {
 /// One line per resource, field and composite index: what is on disk and must never mean something else.
 std::string described() {
   std::ostringstream out;
+  std::map<int, const domain::resource_def*> by_number;
   for (const auto& r : domain::resource_model()->resources()) {
+    by_number[r.number] = &r;
+  }
+  for (const auto& [number, resource] : by_number) {
+    const auto& r = *resource;
     out << r.number << " " << r.name << "\n";
     for (const auto& f : r.fields) {
       out << "  " << f.number << " " << f.name << (f.compute ? " computed" : "") << " type "

@@ -91,7 +91,12 @@ result<value> date(const field_def& f, const json& j) {
   return value{*ms};
 }
 
+result<value> text(const field_def& f, const json& j);
+
 result<value> reference(const field_def& f, const json& j) {
+  if (f.text_allowed && j.is_string() && !integer_in(j)) {
+    return text(f, j);
+  }
   const auto id = j.is_object() && j.contains("__id") ? integer_in(j.at("__id")) : integer_in(j);
   return id ? result<value>(value{*id}) : wrong(f, "the id of a " + f.references);
 }
