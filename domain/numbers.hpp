@@ -40,8 +40,8 @@ struct organization {
 
 struct organization_membership {
   number resource = 0;
-  number user = 0, is_member_of__organization = 0, organization_membership_role = 0;
-  SLIPWAY_FIELDS(user, is_member_of__organization, organization_membership_role)
+  number user = 0, is_member_of__organization = 0, organization_membership_role = 0, username = 0;
+  SLIPWAY_FIELDS(user, is_member_of__organization, organization_membership_role, username)
 };
 
 struct user_public_key {
@@ -111,8 +111,8 @@ struct team_application_access {
 
 struct user_application_membership {
   number resource = 0;
-  number user = 0, is_member_of__application = 0, application_membership_role = 0;
-  SLIPWAY_FIELDS(user, is_member_of__application, application_membership_role)
+  number user = 0, is_member_of__application = 0, application_membership_role = 0, username = 0;
+  SLIPWAY_FIELDS(user, is_member_of__application, application_membership_role, username)
 };
 
 struct application {
@@ -231,8 +231,8 @@ struct image_profile {
 
 struct release_asset {
   number resource = 0;
-  number release = 0, asset_key = 0, asset = 0, blob = 0, upload = 0;
-  SLIPWAY_FIELDS(release, asset_key, asset, blob, upload)
+  number release = 0, asset_key = 0, asset = 0, upload = 0;
+  SLIPWAY_FIELDS(release, asset_key, asset, upload)
 };
 
 /// Variables, labels and tags all have the same three: the parent, the key, the value.

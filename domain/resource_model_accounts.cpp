@@ -15,10 +15,13 @@ direct_applications(const row& user, const messages::requester& by, const row_so
     return out;
   }
   const auto& a = numbers::get().application;
-  for (const auto organization : by.organizations) {
-    const std::array<value, 1> key{organization};
+  for (const auto& organization : by.organizations) {
+    const std::array<value, 1> key{organization.of};
     const auto owned = rows.all(a.resource, a.organization, key);
     out.insert(out.end(), owned.begin(), owned.end());
+  }
+  for (const auto& fleet : by.fleets) {
+    out.push_back(fleet.of);
   }
   return out;
 }

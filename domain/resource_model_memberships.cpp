@@ -1,9 +1,20 @@
 #include "domain/model_building.hpp"
+#include "domain/numbers.hpp"
+#include "domain/row_source.hpp"
 
 #include <iterator>
 
 namespace slipway::domain::building {
 namespace {
+
+// The member's name. Clients may give it in place of the user; the rules find who is meant.
+describe member_name() {
+  return text("username").computed([](const row& r, const row_source& rows) {
+    const auto& u = numbers::get().user;
+    const auto user = rows.get(u.resource, messages::as_int(messages::field(r, first_own_field)));
+    return user ? messages::field(*user, u.username) : value{};
+  });
+}
 
 // What an invitation has whatever it invites to. The token is kept as its SHA-256.
 std::vector<describe> invitation(describe to, std::string role, std::vector<std::string> names) {
@@ -50,7 +61,8 @@ std::vector<resource_def> of_organizations() {
          .required()
          .back({"organization_membership", "includes__user", "user__is_member_of__organization"}),
        ref("organization_membership_role", "organization_membership_role")
-         .back({"is_of__organization_membership", "is_of__user__is_member_of__organization"})},
+         .back({"is_of__organization_membership", "is_of__user__is_member_of__organization"}),
+       member_name()},
       {{first_composite, {3, 4}, true}}),
     keyed(
       {50,
@@ -156,7 +168,8 @@ std::vector<resource_def> of_fleets() {
          .back(
            {"user_application_membership", "includes__user", "user__is_member_of__application"}),
        ref("application_membership_role", "application_membership_role")
-         .back({"is_of__user_application_membership", "is_of__user__is_member_of__application"})},
+         .back({"is_of__user_application_membership", "is_of__user__is_member_of__application"}),
+       member_name()},
       {{first_composite, {3, 4}, true}}),
     resource(
       38,

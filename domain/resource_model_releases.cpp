@@ -156,8 +156,7 @@ std::vector<resource_def> releases() {
        text("asset_key").required(),
        // What clients read of the file: {filename, href, content_type, content_disposition?, size}. Its bytes come by other requests.
        json("asset").read_only(),
-       // The blob that holds the bytes, and the upload in parts that is under way.
-       text("blob").hidden(),
+       // The upload in parts that is under way.
        json("upload").hidden()},
       {{first_composite, {3, 4}, true}}),
   };
