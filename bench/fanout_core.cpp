@@ -239,8 +239,10 @@ void core_side::enrol(const std::vector<bench_device>& devices) {
 void core_side::find_overlay(contest& c) {
   api a(base_, token_);
   for (int i = 0; i < start_tries_max; ++i) {
-    const auto told =
-      a.call("POST", "/download-config", {{"appId", fleet_}, {"deviceType", "generic-amd64"}});
+    const auto told = a.call(
+      "POST",
+      "/download-config",
+      {{"appId", fleet_}, {"version", "1.0.0"}, {"deviceType", "generic-amd64"}});
     const auto endpoint = told.at("overlayEndpoint").get<std::string>();
     const auto key = told.at("overlayServerKey").get<std::string>();
     edge_ = child_of(server_);

@@ -3,8 +3,10 @@
 #include "gateways/api/accounts.hpp"
 #include "gateways/api/resources.hpp"
 #include "gateways/device/device_gateway.hpp"
+#include "gateways/device/device_types.hpp"
+#include "gateways/device/platform.hpp"
+#include "gateways/device/provisioning.hpp"
 #include "gateways/route_table.hpp"
-#include "messages/json.hpp"
 
 #include <utility>
 
@@ -21,6 +23,9 @@ struct router::impl {
   api::accounts accounts;
   api::resources resources;
   device::device_gateway devices;
+  device::device_types types;
+  device::provisioning provisioning;
+  device::platform platform;
   route_table table;  // last: its handlers call the others
 
   impl(std::shared_ptr<const services> services_, parts parts_, const std::string& domain)
@@ -30,6 +35,9 @@ struct router::impl {
       accounts(services_),
       resources(services_),
       devices(services_),
+      types(services_),
+      provisioning(services_, types),
+      platform(services_),
       table(routes()) {}
 
   std::vector<route> routes();
@@ -38,7 +46,6 @@ struct router::impl {
 
   awaitable<void> ping(exchange& x);
   awaitable<void> connectivity_check(exchange& x);
-  awaitable<void> config(exchange& x);
   awaitable<void> health(exchange& x);
   awaitable<void> metrics(exchange& x);
 };
@@ -70,17 +77,26 @@ std::vector<route> router::impl::routes() {
     {"POST", "/api-key/device/:id/device-key", to(a, &accounts::device_key, "id")},
 
     // Devices (balena-api.md 8).
-    {"POST", "/device/register", to(devices, &gateway::enroll)},
+    {"POST", "/device/register", to(provisioning, &device::provisioning::enroll)},
     {"PATCH", "/device/v3/state", to(devices, &gateway::report_state)},
     {"GET", "/device/v3/:uuid/state", to(devices, &gateway::get_state, "uuid")},
     {"GET", "/device/v3/fleet/:uuid/state", to(devices, &gateway::get_fleet_state, "uuid")},
-    {"GET", "/download-config", to(devices, &gateway::download_config)},
-    {"POST", "/download-config", to(devices, &gateway::download_config)},
+    {"GET", "/download-config", to(provisioning, &device::provisioning::download_config)},
+    {"POST", "/download-config", to(provisioning, &device::provisioning::download_config)},
+    {"GET", "/device-types/v1", to(types, &device::device_types::list)},
+    {"GET", "/device-types/v1/:slug", to(types, &device::device_types::one, "slug")},
+    {"GET",
+     "/device-types/v1/:slug/images/:version/download-size",
+     to(types, &device::device_types::download_size, "slug")},
+    {"GET", "/os/v1/config", to(platform, &device::platform::os_config)},
+    {"GET", "/services/vpn/auth/:uuid", to(platform, &device::platform::vpn_auth, "uuid")},
+    {"GET", "/access/v1/hostos/:uuid", to(platform, &device::platform::host_access, "uuid")},
 
     // The platform.
     {"GET", "/ping", to(*this, &impl::ping)},
     {"GET", "/connectivity-check", to(*this, &impl::connectivity_check)},
-    {"GET", "/config", to(*this, &impl::config)},
+    {"GET", "/config", to(platform, &device::platform::config)},
+    {"GET", "/config/vars", to(platform, &device::platform::config_vars)},
     {"GET", "/health", p.health ? to(*this, &impl::health) : nullptr},
     {"GET", "/metrics", p.metrics ? to(*this, &impl::metrics) : nullptr},
   };
@@ -121,15 +137,6 @@ awaitable<void> router::impl::ping(exchange& x) {
 
 awaitable<void> router::impl::connectivity_check(exchange& x) {
   co_await x.respond(empty_response(204));
-}
-
-awaitable<void> router::impl::config(exchange& x) {
-  const nlohmann::json out{
-    {"deviceUrlsBase", s->device_urls_base},
-    {"apiUrl", s->api_url},
-    {"registryHost", s->registry_host},
-    {"version", SLIPWAY_VERSION}};
-  co_await x.respond(response::json(200, messages::dump_json(out)));
 }
 
 awaitable<void> router::impl::health(exchange& x) {

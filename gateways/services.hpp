@@ -42,6 +42,7 @@ struct services {
   std::function<std::string()> overlay_endpoint;  ///< `tcp://127.0.0.1:8090`, as bound
   std::string overlay_server_key;                 ///< Z85
   std::string device_urls_base;                   ///< `devices.<domain>`
+  std::function<std::string()> root_ca;           ///< PEM of our own authority; "" or unset = none
 };
 
 constexpr std::size_t json_body_bytes_max = 4U << 20U;

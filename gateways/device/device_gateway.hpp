@@ -19,16 +19,12 @@ public:
   /// To be called every few seconds.
   void sweep() { heartbeats_.sweep(); }
 
-  /// POST /device/register
-  runtime::awaitable<void> enroll(runtime::exchange& x);
   /// GET /device/v3/:uuid/state
   runtime::awaitable<void> get_state(runtime::exchange& x, std::string uuid);
   /// GET /device/v3/fleet/:uuid/state
   runtime::awaitable<void> get_fleet_state(runtime::exchange& x, std::string uuid);
   /// PATCH /device/v3/state
   runtime::awaitable<void> report_state(runtime::exchange& x);
-  /// GET and POST /download-config
-  runtime::awaitable<void> download_config(runtime::exchange& x);
 
 private:
   /// May the requester report for this device?
