@@ -224,8 +224,35 @@ messages::result<std::string> api::manifest_digest(
   return digest;
 }
 
-messages::result<std::string>
-api::send(const std::string& method, const std::string& path, const json* body) {
+messages::result<std::string> api::get_text(const std::string& path) {
+  return send("GET", path, nullptr);
+}
+
+messages::result<void> api::stream(
+  const std::string& path,
+  const std::function<bool(std::string_view)>& sink) {
+  auto r = request("GET", path);
+  r.timeout = std::chrono::milliseconds{0};
+  r.stall_timeout = std::chrono::seconds{150};  // the server sends a blank line each minute
+  // What is refused comes the same way and is no log.
+  std::string refusal;
+  r.body_sink = [&](std::string_view piece) {
+    if (refusal.size() < 4096) {
+      refusal.append(piece.substr(0, 4096));
+    }
+    return sink(piece);
+  };
+  const auto reply = client_.send(r);
+  if (!reply) {
+    return tl::unexpected(messages::with_context(server_, reply.error()));
+  }
+  if (reply->status < 200 || reply->status > 299) {
+    return tl::unexpected(error_of_reply(reply->status, refusal));
+  }
+  return {};
+}
+
+runtime::http_request api::request(const std::string& method, const std::string& path) const {
   runtime::http_request r;
   r.method = method;
   r.url = server_ + path;
@@ -233,6 +260,12 @@ api::send(const std::string& method, const std::string& path, const json* body) 
   if (!token_.empty()) {
     r.headers.emplace_back("Authorization", "Bearer " + token_);
   }
+  return r;
+}
+
+messages::result<std::string>
+api::send(const std::string& method, const std::string& path, const json* body) {
+  auto r = request(method, path);
   if (body != nullptr) {
     r.headers.emplace_back("Content-Type", "application/json");
     r.body = messages::dump_json(*body);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,12 @@ public:
     const std::string& what);
 
   [[nodiscard]] messages::result<nlohmann::json> get(const std::string& path);
+  /// The answer as it is.
+  [[nodiscard]] messages::result<std::string> get_text(const std::string& path);
+  /// An answer that goes on: `sink` gets each piece, false ends it. Returns when the server ends it. Errors as `get`.
+  [[nodiscard]] messages::result<void> stream(
+    const std::string& path,
+    const std::function<bool(std::string_view)>& sink);
   [[nodiscard]] messages::result<nlohmann::json> post(
     const std::string& path,
     const nlohmann::json& body);
@@ -67,6 +74,8 @@ public:
 private:
   [[nodiscard]] messages::result<std::string>
   send(const std::string& method, const std::string& path, const nlohmann::json* body);
+  [[nodiscard]] runtime::http_request request(const std::string& method, const std::string& path)
+    const;
 
   std::string server_;
   std::string token_;

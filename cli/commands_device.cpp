@@ -4,12 +4,16 @@
 #include "cli/lookup.hpp"
 #include "messages/json.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/crypto.hpp"
 
 namespace slipway::cli {
 
 using nlohmann::json;
 
 namespace {
+
+/// A registration uses its provisioning key at once.
+constexpr std::int64_t registration_ms = 10 * 60 * 1000;
 
 constexpr const char* list_select =
   "id,uuid,device_name,status,overall_status,is_online,supervisor_version,os_version,"
@@ -147,15 +151,90 @@ messages::result<void> device_show(context& c, const std::string& device) {
   return {};
 }
 
+namespace {
+
+messages::result<void> change(context& c, const std::string& device, const json& values) {
+  return find_device(c.server, device).and_then([&](const json& row) {
+    return c.server.patch("/v7/device(" + std::to_string(int_of(row, "id")) + ")", values);
+  });
+}
+
+}  // namespace
+
 messages::result<void>
 device_rename(context& c, const std::string& device, const std::string& name) {
-  const auto row = find_device(c.server, device);
+  return change(c, device, {{"device_name", name}});
+}
+
+messages::result<void> device_note(context& c, const std::string& device, const std::string& note) {
+  return change(c, device, {{"note", note}});
+}
+
+messages::result<void> device_set_active(context& c, const std::string& device, bool active) {
+  return change(c, device, {{"is_active", active}});
+}
+
+messages::result<void> device_track_fleet(context& c, const std::string& device) {
+  return change(c, device, {{"is_pinned_on__release", nullptr}});
+}
+
+messages::result<void>
+device_move(context& c, const std::string& device, const std::string& fleet) {
+  return find_fleet(c.server, fleet, "id").and_then([&](const json& row) {
+    return change(c, device, {{"belongs_to__application", int_of(row, "id")}});
+  });
+}
+
+messages::result<void>
+device_pin(context& c, const std::string& device, const std::string& release) {
+  const auto row =
+    find_device(c.server, device, "id,device_name", "belongs_to__application($select=id)");
   if (!row) {
     return tl::unexpected(row.error());
   }
-  return c.server.patch(
-    "/v7/device(" + std::to_string(int_of(*row, "id")) + ")",
-    {{"device_name", name}});
+  const auto fleet = int_of(expanded(*row, "belongs_to__application"), "id");
+  return find_release_of(c.server, fleet, release).and_then([&](const json& target) {
+    return c.server.patch(
+      "/v7/device(" + std::to_string(int_of(*row, "id")) + ")",
+      {{"is_pinned_on__release", int_of(target, "id")}});
+  });
+}
+
+messages::result<void> device_register(context& c, const device_register_args& args) {
+  const auto fleet =
+    find_fleet(c.server, args.fleet, "id,slug", "is_for__device_type($select=slug)");
+  if (!fleet) {
+    return tl::unexpected(fleet.error());
+  }
+  const auto id = int_of(*fleet, "id");
+  const auto key = c.server.post_text(
+    "/api-key/application/" + std::to_string(id) + "/provisioning",
+    {{"name", "slipway device register"},
+     {"expiryDate", iso_time(runtime::now_ms() + registration_ms)}});
+  if (!key) {
+    return tl::unexpected(key.error());
+  }
+  api registrar(c.server.server(), *key);
+  const auto made = registrar.post(
+    "/device/register",
+    {{"application", id},
+     {"uuid", args.uuid.empty() ? runtime::random_hex(32) : args.uuid},
+     {"device_type",
+      args.device_type.empty() ? text_of(expanded(*fleet, "is_for__device_type"), "slug")
+                               : args.device_type}});
+  if (!made) {
+    return tl::unexpected(made.error());
+  }
+  if (c.out.json()) {
+    c.out.print(
+      {{"id", int_of(*made, "id")},
+       {"uuid", text_of(*made, "uuid")},
+       {"api_key", text_of(*made, "api_key")}});
+  } else {
+    c.out.details({{"uuid", text_of(*made, "uuid")}, {"key", text_of(*made, "api_key")}});
+    c.out.note("the key is shown only now");
+  }
+  return {};
 }
 
 messages::result<void> device_remove(context& c, const std::string& device, bool yes) {

@@ -3,8 +3,6 @@
 #include "cli/lookup.hpp"
 #include "cli/terminal.hpp"
 
-#include <algorithm>
-
 namespace slipway::cli {
 
 using messages::errc;
@@ -12,49 +10,6 @@ using messages::fail;
 using nlohmann::json;
 
 namespace {
-
-messages::result<std::int64_t> find_organization(context& c, const std::string& handle) {
-  if (!handle.empty()) {
-    return c.server
-      .first(
-        {"organization(handle=" + odata_text(handle) + ")", "", "id", "", "", 0},
-        "organization \"" + printable(handle) + "\"")
-      .map([](const json& row) { return int_of(row, "id"); });
-  }
-  const auto me = who_am_i(c.server);
-  if (!me) {
-    return tl::unexpected(me.error());
-  }
-  const auto rows = c.server.query(
-    {"organization",
-     "organization_membership/any(orm:orm/user eq " + std::to_string(int_of(*me, "actorTypeId"))
-       + ")",
-     "id,handle",
-     "",
-     "name asc",
-     0});
-  if (!rows) {
-    return tl::unexpected(rows.error());
-  }
-  if (rows->size() == 1) {
-    return int_of(rows->front(), "id");
-  }
-  // Of several, one's own is meant.
-  const auto own = std::find_if(rows->begin(), rows->end(), [&](const json& row) {
-    return text_of(row, "handle") == text_of(*me, "username");
-  });
-  if (own != rows->end()) {
-    return int_of(*own, "id");
-  }
-  if (rows->empty()) {
-    return fail(errc::not_found, "you are in no organization");
-  }
-  std::string handles;
-  for (const auto& row : *rows) {
-    handles += (handles.empty() ? "" : ", ") + printable(text_of(row, "handle"));
-  }
-  return fail(errc::invalid_argument, "name one with --organization: " + handles);
-}
 
 json summary(const json& row) {
   const auto devices = row.find("owns__device");
@@ -101,7 +56,7 @@ messages::result<void> fleet_create(context& c, const fleet_create_args& args) {
   if (!type) {
     return tl::unexpected(type.error());
   }
-  const auto organization = find_organization(c, args.organization);
+  const auto organization = find_organization(c.server, args.organization);
   if (!organization) {
     return tl::unexpected(organization.error());
   }
@@ -109,7 +64,7 @@ messages::result<void> fleet_create(context& c, const fleet_create_args& args) {
     "/v7/application",
     {{"app_name", args.name},
      {"is_for__device_type", int_of(*type, "id")},
-     {"organization", *organization},
+     {"organization", int_of(*organization, "id")},
      {"is_of__class", "fleet"}});
   if (!fleet) {
     return tl::unexpected(fleet.error());
@@ -202,6 +157,72 @@ messages::result<void> fleet_remove(context& c, const std::string& name, bool ye
     c.out.note("removed fleet " + slug);
   }
   return removed;
+}
+
+namespace {
+
+std::string fleet_path(const json& row) {
+  return "/v7/application(" + std::to_string(int_of(row, "id")) + ")";
+}
+
+}  // namespace
+
+messages::result<void> fleet_rename(context& c, const std::string& fleet, const std::string& name) {
+  return find_fleet(c.server, fleet).and_then([&](const json& row) {
+    return c.server.patch(fleet_path(row), {{"app_name", name}});
+  });
+}
+
+messages::result<void> fleet_pin(context& c, const std::string& fleet, const std::string& release) {
+  const auto row = find_fleet(c.server, fleet);
+  if (!row) {
+    return tl::unexpected(row.error());
+  }
+  const auto target = find_release_of(c.server, int_of(*row, "id"), release);
+  if (!target) {
+    return tl::unexpected(target.error());
+  }
+  auto pinned = c.server.patch(
+    fleet_path(*row),
+    {{"should_be_running__release", int_of(*target, "id")},
+     {"should_track_latest_release", false}});
+  if (pinned) {
+    c.out.note(
+      printable(text_of(*row, "slug")) + " stays on release "
+      + printable(text_of(*target, "commit")));
+  }
+  return pinned;
+}
+
+messages::result<void> fleet_track_latest(context& c, const std::string& fleet) {
+  return find_fleet(c.server, fleet).and_then([&](const json& row) {
+    return c.server.patch(fleet_path(row), {{"should_track_latest_release", true}});
+  });
+}
+
+messages::result<void> fleet_restart(context& c, const std::string& fleet) {
+  return find_fleet(c.server, fleet).and_then([&](const json& row) {
+    const auto id = std::to_string(int_of(row, "id"));
+    return c.server.post_text("/application/" + id + "/restart", json::object())
+      .map([&](const std::string&) {
+        c.out.note("the online devices of " + printable(text_of(row, "slug")) + " restart");
+      });
+  });
+}
+
+messages::result<void> fleet_purge(context& c, const std::string& fleet, bool yes) {
+  const auto row = find_fleet(c.server, fleet);
+  if (!row) {
+    return tl::unexpected(row.error());
+  }
+  const auto slug = printable(text_of(*row, "slug"));
+  if (auto sure = confirm("empty the volumes of all online devices of " + slug, yes); !sure) {
+    return sure;
+  }
+  const auto id = int_of(*row, "id");
+  return c.server
+    .post_text("/supervisor/v1/purge", {{"appId", id}, {"data", {{"appId", std::to_string(id)}}}})
+    .map([&](const std::string&) { c.out.note("purged " + slug); });
 }
 
 messages::result<void> device_type_list(context& c) {

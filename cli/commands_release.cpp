@@ -1,5 +1,6 @@
 #include "cli/commands_release.hpp"
 
+#include "cli/commands_fleet.hpp"
 #include "cli/lookup.hpp"
 #include "runtime/clock.hpp"
 
@@ -36,6 +37,10 @@ json images_of(const json& row) {
        {"size", size.empty() ? json() : json(std::strtoll(size.c_str(), nullptr, 10))}});
   }
   return all;
+}
+
+std::string release_path(const json& row) {
+  return "/v7/release(" + std::to_string(int_of(row, "id")) + ")";
 }
 
 }  // namespace
@@ -137,9 +142,36 @@ messages::result<void> release_finalize(context& c, const std::string& release) 
     c.out.note("the release is final already");
     return {};
   }
-  return c.server.patch(
-    "/v7/release(" + std::to_string(int_of(*row, "id")) + ")",
-    {{"is_final", true}});
+  return c.server.patch(release_path(*row), {{"is_final", true}});
+}
+
+messages::result<void> release_set_valid(context& c, const std::string& release, bool valid) {
+  return find_release(c.server, release).and_then([&](const json& row) {
+    return c.server.patch(release_path(row), {{"is_invalidated", !valid}});
+  });
+}
+
+messages::result<void>
+release_note(context& c, const std::string& release, const std::string& note) {
+  return find_release(c.server, release).and_then([&](const json& row) {
+    return c.server.patch(release_path(row), {{"note", note}});
+  });
+}
+
+messages::result<void> release_remove(context& c, const std::string& release, bool yes) {
+  const auto row = find_release(c.server, release);
+  if (!row) {
+    return tl::unexpected(row.error());
+  }
+  const auto commit = printable(text_of(*row, "commit"));
+  if (auto sure = confirm("remove the release " + commit, yes); !sure) {
+    return sure;
+  }
+  auto removed = c.server.remove(release_path(*row));
+  if (removed) {
+    c.out.note("removed release " + commit);
+  }
+  return removed;
 }
 
 }  // namespace slipway::cli

@@ -98,6 +98,15 @@ std::int64_t parse_time(std::string_view iso) {
   return static_cast<std::int64_t>(timegm(&t)) * 1000 + ms;
 }
 
+std::string iso_time(std::int64_t ms) {
+  const auto seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm t{};
+  ::gmtime_r(&seconds, &t);
+  char text[32];
+  const auto n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.000Z", &t);
+  return {text, n};
+}
+
 std::string bytes_text(std::int64_t bytes) {
   static constexpr std::array units{"B", "kB", "MB", "GB", "TB"};
   auto size = static_cast<double>(std::max<std::int64_t>(bytes, 0));
@@ -117,6 +126,10 @@ void console::line(std::string_view text) {
 
 void console::print(const nlohmann::json& value) {
   out_ << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+void console::flush() {
+  out_.flush();
 }
 
 void console::note(std::string_view text) {

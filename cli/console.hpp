@@ -21,6 +21,9 @@ std::string ago(std::int64_t then_ms, std::int64_t now_ms);
 /// `2026-11-23T10:00:00.000Z` in ms since 1970, 0 when it is not such a time.
 std::int64_t parse_time(std::string_view iso);
 
+/// The reverse of `parse_time`.
+std::string iso_time(std::int64_t ms);
+
 /// `12.5 MB`.
 std::string bytes_text(std::int64_t bytes);
 
@@ -45,6 +48,8 @@ public:
   /// The result of the command.
   void line(std::string_view text);
   void print(const nlohmann::json& value);
+  /// What was printed so far reaches its reader now, although more will come.
+  void flush();
   /// What goes on while it works: to stderr, so that the result can be piped.
   void note(std::string_view text);
   void warn(std::string_view text);

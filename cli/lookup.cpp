@@ -117,4 +117,66 @@ messages::result<json> find_release(
     "commit");
 }
 
+messages::result<json> find_release_of(api& server, std::int64_t fleet, const std::string& wanted) {
+  const auto what = "release \"" + printable(wanted) + "\" of that fleet";
+  const bool digits = wanted.find_first_not_of("0123456789") == std::string::npos;
+  if (wanted.empty() || (!digits && !only_hex(wanted))) {
+    return fail(errc::invalid_argument, what + ": give the id or the start of the commit");
+  }
+  const auto by = digits && wanted.size() < 15
+                    ? "(id eq " + wanted + " or startswith(commit," + odata_text(wanted) + "))"
+                    : "startswith(commit," + odata_text(wanted) + ")";
+  return only(
+    server.query(
+      {"release",
+       "belongs_to__application eq " + std::to_string(fleet) + " and status eq 'success' and " + by,
+       "id,commit",
+       "",
+       "created_at desc",
+       6}),
+    what,
+    "commit");
+}
+
+messages::result<json> find_organization(api& server, const std::string& handle) {
+  if (!handle.empty()) {
+    return server.first(
+      {"organization(handle=" + odata_text(handle) + ")", "", "id,handle", "", "", 0},
+      "organization \"" + printable(handle) + "\"");
+  }
+  const auto me = who_am_i(server);
+  if (!me) {
+    return tl::unexpected(me.error());
+  }
+  auto rows = server.query(
+    {"organization",
+     "organization_membership/any(orm:orm/user eq " + std::to_string(int_of(*me, "actorTypeId"))
+       + ")",
+     "id,handle",
+     "",
+     "name asc",
+     0});
+  if (!rows) {
+    return tl::unexpected(rows.error());
+  }
+  if (rows->size() == 1) {
+    return std::move(rows->front());
+  }
+  // Of several, one's own is meant.
+  const auto own = std::find_if(rows->begin(), rows->end(), [&](const json& row) {
+    return text_of(row, "handle") == text_of(*me, "username");
+  });
+  if (own != rows->end()) {
+    return std::move(*own);
+  }
+  if (rows->empty()) {
+    return fail(errc::not_found, "you are in no organization");
+  }
+  std::string handles;
+  for (const auto& row : *rows) {
+    handles += (handles.empty() ? "" : ", ") + printable(text_of(row, "handle"));
+  }
+  return fail(errc::invalid_argument, "name one with --organization: " + handles);
+}
+
 }  // namespace slipway::cli

@@ -30,4 +30,12 @@ messages::result<nlohmann::json> find_release(
   const std::string& select = "id,commit",
   const std::string& expand = {});
 
+/// A successful release of one fleet by id or the start of its commit. Errors: not_found, conflict when several match.
+messages::result<nlohmann::json>
+find_release_of(api& server, std::int64_t fleet, const std::string& commit_or_id);
+
+/// An organization (id, handle) by its handle; for "" the only one the user is in, or the one called like the user.
+/// Errors: not_found, invalid_argument (there are several: the text lists them).
+messages::result<nlohmann::json> find_organization(api& server, const std::string& handle);
+
 }  // namespace slipway::cli

@@ -38,6 +38,7 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         self.engine.push_release.set()
+        self.api.unfollow.set()
         self.api.shutdown()
         self.api.server_close()
         self.engine.shutdown()
@@ -228,6 +229,170 @@ class Lists(Case):
         self.slipway("tag", "set", "k", "v", "--release", "cccc")
         self.assertEqual(self.api.log.find("POST /v7/release_tag")[0][2], {"release": 8, "tag_key": "k", "value": "v"})
         self.assertEqual(self.answer("tag", "list", "--release", "cccc"), [{"name": "k", "value": "v"}])
+
+
+class Verbs(Case):
+    """Each command asks the server for what its name says."""
+
+    def setUp(self):
+        super().setUp()
+        self.login()
+
+    def asked(self, pattern):
+        found = self.api.log.find(pattern)
+        self.assertEqual(len(found), 1, pattern)
+        return found[0][2]
+
+    def test_fleets(self):
+        self.slipway("fleet", "rename", "gate", "barrier")
+        self.assertEqual(self.asked(r"PATCH /v7/application\(7\)$"), {"app_name": "barrier"})
+        self.api.log.requests.clear()
+        self.slipway("fleet", "pin", "gate", "cccc")
+        self.assertEqual(
+            self.asked(r"PATCH /v7/application\(7\)$"),
+            {"should_be_running__release": 8, "should_track_latest_release": False},
+        )
+        self.assertIn("status eq 'success'", self.api.log.find("GET /v7/release")[0][1])
+        self.api.log.requests.clear()
+        self.slipway("fleet", "track-latest", "gate")
+        self.assertEqual(self.asked(r"PATCH /v7/application\(7\)$"), {"should_track_latest_release": True})
+        self.slipway("fleet", "restart", "gate")
+        self.asked("POST /application/7/restart$")
+        self.slipway("fleet", "purge", "gate", code=1)
+        self.slipway("fleet", "purge", "gate", "--yes")
+        self.assertEqual(self.asked("POST /supervisor/v1/purge$"), {"appId": 7, "data": {"appId": "7"}})
+
+    def test_devices(self):
+        for arguments, values in (
+            (("note", "ddddddd", "hi"), {"note": "hi"}),
+            (("move", "ddddddd", "gate"), {"belongs_to__application": 7}),
+            (("pin", "ddddddd", "cccc"), {"is_pinned_on__release": 8}),
+            (("track-fleet", "ddddddd"), {"is_pinned_on__release": None}),
+            (("deactivate", "ddddddd"), {"is_active": False}),
+            (("activate", "ddddddd"), {"is_active": True}),
+        ):
+            self.api.log.requests.clear()
+            self.slipway("device", *arguments)
+            self.assertEqual(self.asked(r"PATCH /v7/device\(15\)$"), values)
+        made = self.answer("device", "register", "gate", "--uuid", "a" * 32)
+        self.assertEqual((made["uuid"], made["api_key"]), ("a" * 32, "device-key"))
+        self.assertIn("expiryDate", self.asked("POST /api-key/application/7/provisioning$"))
+
+    def test_actions_reach_the_device_and_say_when_it_is_not_connected(self):
+        for verb in ("restart", "reboot", "shutdown", "blink", "update"):
+            self.slipway("device", verb, "ddddddd", "--force")
+            body = self.asked(f"POST /supervisor/v1/{verb}$")
+            self.assertEqual((body["deviceId"], body["data"]["force"]), (15, True))
+        self.slipway("device", "purge", "ddddddd", "--yes")
+        self.asked("POST /supervisor/v1/purge$")
+        for verb, arguments in (
+            ("start", ("start-service", "ddddddd", "web")),
+            ("stop", ("stop-service", "ddddddd", "web")),
+            ("restart", ("restart", "ddddddd", "--service", "web")),
+        ):
+            self.slipway("device", *arguments)
+            body = self.asked(rf"POST /supervisor/v2/applications/\d+/{verb}-service$")
+            self.assertEqual(body["data"]["serviceName"], "web")
+        self.api.log.fail["POST /supervisor/v1/blink"] = (404, "No online device(s) found")
+        done = self.slipway("device", "blink", "ddddddd", code=4)
+        self.assertIn("the device is not connected", done.stderr)
+
+    def test_releases(self):
+        for arguments, values in (
+            (("invalidate", "cccc"), {"is_invalidated": True}),
+            (("validate", "cccc"), {"is_invalidated": False}),
+            (("note", "cccc", "n"), {"note": "n"}),
+        ):
+            self.api.log.requests.clear()
+            self.slipway("release", *arguments)
+            self.assertEqual(self.asked(r"PATCH /v7/release\(8\)$"), values)
+        self.slipway("release", "rm", "cccc", code=1)
+        self.slipway("release", "rm", "cccc", "--yes")
+        self.asked(r"DELETE /v7/release\(8\)$")
+
+    def test_organizations(self):
+        self.assertEqual(self.answer("org", "list")[0]["handle"], "ann")
+        self.assertEqual(self.answer("organization", "create", "Acme Robots")["handle"], "acme_robots")
+        self.slipway("organization", "rename", "ann", "New")
+        self.assertEqual(self.asked(r"PATCH /v7/organization\(2\)$"), {"name": "New"})
+        self.slipway("organization", "rm", "ann", "--yes")
+        self.asked(r"DELETE /v7/organization\(2\)$")
+
+    def test_members_of_organizations_and_fleets(self):
+        for option, value, resource, parent, id in (
+            ("--organization", "ann", "organization_membership", "is_member_of__organization", 2),
+            ("--fleet", "gate", "user_application_membership", "is_member_of__application", 7),
+        ):
+            role = resource.replace("user_application", "application") + "_role"
+            self.api.log.requests.clear()
+            self.assertEqual(self.answer("member", "list", option, value)[0]["role"], "developer")
+            self.slipway("member", "add", "eve", "--role", "developer", option, value)
+            self.assertEqual(self.asked(f"POST /v7/{resource}$"), {"username": "eve", parent: id, role: 33})
+            self.slipway("member", "role", "bob", "--role", "observer", option, value)
+            self.assertEqual(self.asked(rf"PATCH /v7/{resource}\(40\)$"), {role: 33})
+            self.slipway("member", "rm", "bob", option, value, "--yes")
+            self.asked(rf"DELETE /v7/{resource}\(40\)$")
+            self.slipway("member", "rm", "nobody", option, value, "--yes", code=4)
+            self.slipway("member", "add", "eve", "--role", "king", option, value, code=4)
+        self.slipway("member", "list", code=2)
+
+    def test_invitations_print_the_token_and_take_it_from_a_file(self):
+        done = self.slipway("invite", "create", "b@c.d", "--role", "developer", "--organization", "ann")
+        self.assertEqual(done.stdout, "invitation-token\n")
+        self.assertEqual(self.answer("invite", "list", "--fleet", "gate")[0]["email"], "b@c.d")
+        self.slipway("invite", "revoke", "50", "--organization", "ann")
+        self.asked(r"DELETE /v7/invitee__is_invited_to__organization\(50\)$")
+        self.slipway("invite", "accept", "--token-file", "-", stdin="secret-token\n")
+        self.asked("POST /org/v1/invitation/secret-token$")
+
+    def test_keys_are_printed_once_and_revoked_by_id(self):
+        self.assertEqual(self.slipway("key", "create", "ci", "--expires", "90d").stdout, "k" * 32 + "\n")
+        self.assertRegex(self.asked("POST /api-key/user/full$")["expiryDate"], r"^\d{4}-\d\d-\d\dT")
+        self.slipway("key", "create", "factory", "--fleet", "gate", "--uses", "5")
+        self.assertEqual(self.asked("POST /api-key/application/7/provisioning$")["remainingUses"], 5)
+        self.slipway("key", "create", "ci", "--expires", "soon", code=1)
+        self.assertEqual(self.answer("key", "list")[0]["name"], "ci")
+        self.slipway("key", "rm", "18")
+        self.asked(r"DELETE /v7/api_key\(18\)$")
+        self.slipway("key", "rm", "99", code=4)
+
+    def test_a_refused_key_stays_refused_without_a_terminal_to_ask_for_the_password(self):
+        self.api.log.fail["POST /api-key/user/full"] = (401, "a recent login is needed")
+        self.assertIn("a recent login is needed", self.slipway("key", "create", "ci", code=3).stderr)
+
+    def test_ssh_keys(self):
+        (self.home / "id.pub").write_text("ssh-ed25519 AAAA ann\n")
+        self.slipway("ssh-key", "add", "laptop", "id.pub")
+        self.assertEqual(
+            self.asked("POST /v7/user__has__public_key$"),
+            {"title": "laptop", "public_key": "ssh-ed25519 AAAA ann", "user": 1},
+        )
+        (self.home / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+        self.assertIn("private key", self.slipway("ssh-key", "add", "laptop", "id", code=1).stderr)
+        self.assertEqual(self.answer("ssh-key", "list")[0]["title"], "laptop")
+        self.assertIn("ssh-ed25519 AAAA", self.slipway("ssh-key", "show", "19").stdout)
+        self.slipway("ssh-key", "rm", "19")
+        self.slipway("ssh-key", "rm", "99", code=4)
+
+    def test_logs_name_their_service_and_cannot_steer_the_terminal(self):
+        text = self.slipway("logs", "ddddddd", "-n", "5").stdout
+        self.assertIn("[web] up", text)
+        self.assertIn("[system] starting", text)
+        self.assertNotIn("\x1b", text)
+        self.assertIn("count=5", self.api.log.find("GET /device/v2/")[0][1])
+        self.assertNotIn("starting", self.slipway("logs", "ddddddd", "--service", "web").stdout)
+        lines = self.slipway("logs", "ddddddd", "--json").stdout.splitlines()
+        self.assertEqual([json.loads(l)["service"] for l in lines], ["web", None])
+
+    def test_followed_logs_come_at_once_and_end_with_ctrl_c(self):
+        process = subprocess.Popen(
+            [SLIPWAY, "logs", "ddddddd", "--follow"], env=self.environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        self.assertIn("up", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
 
 
 COMPOSE = """

@@ -127,7 +127,8 @@ class Api(http.server.BaseHTTPRequestHandler):
                 return self.answer(400, "login must not carry a credential")
             good = body == {"username": "ann", "password": "secret"}
             return self.answer(200, "token-of-ann", text=True) if good else self.answer(401)
-        if self.headers.get("Authorization") != "Bearer token-of-ann":
+        wanted = "k" * 32 if path == "/device/register" else "token-of-ann"
+        if self.headers.get("Authorization") != "Bearer " + wanted:
             return self.answer(401)
         return self.route(self.command, path, body)
 
@@ -152,6 +153,16 @@ class Api(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"token": "registry-token"})
         if path == "/download-config":
             return self.answer(200, {"applicationId": body["appId"], "apiKey": "provisioning", "deviceType": body["deviceType"]})
+        if path.startswith(("/supervisor/", "/application/")):
+            return self.answer(200, "OK", text=True)
+        if path.startswith("/api-key/"):
+            return self.answer(200, "k" * 32)
+        if path == "/device/register":
+            return self.answer(201, {"id": 16, "uuid": body["uuid"], "api_key": "device-key"})
+        if "/invitation/" in path:
+            return self.answer(200)
+        if path.startswith("/device/v2/") and "/logs" in path:
+            return self.logs("stream=1" in path)
         match = re.match(r"/v7/(\w+)(\([^?]*\))?(?:\?(.*))?$", path)
         if not match:
             return self.answer(404)
@@ -161,6 +172,23 @@ class Api(http.server.BaseHTTPRequestHandler):
         if method == "POST":
             return self.create(resource, body)
         return self.answer(200)
+
+    def logs(self, stream):
+        records = [
+            {"message": "up \u001b[2J", "timestamp": 1795428832331, "serviceId": 9, "isSystem": False, "isStdErr": False},
+            {"message": "starting", "timestamp": 1795428832332, "isSystem": True, "isStdErr": False},
+        ]
+        if not stream:
+            return self.answer(200, records)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for record in records:
+            self.wfile.write(json.dumps(record).encode() + b"\n\n")
+        self.wfile.flush()
+        self.server.following.set()
+        self.server.unfollow.wait(60)
 
     def rows(self, resource, key, query):
         log = self.server.log
@@ -177,6 +205,20 @@ class Api(http.server.BaseHTTPRequestHandler):
         if resource == "release":
             known = key == "(8)" or "cccc" in query or "belongs_to__application eq" in query
             return [RELEASE] if known else []
+        if resource.endswith("_membership_role"):
+            return [{"id": 33}] if "developer" in query or "observer" in query else []
+        if resource.endswith("_membership"):
+            known = "username eq '" not in query or "'bob'" in query
+            role = resource.replace("user_application", "application") + "_role"
+            return [{"id": 40, "user": [{"id": 5, "username": "bob", "email": "b@c.d"}], role: [{"name": "developer"}]}] if known else []
+        if resource.startswith("invitee__"):
+            return [{"id": 50, "created_at": "2026-11-23T05:00:00.000Z", "invitee": [{"email": "b@c.d"}]}]
+        if resource == "api_key":
+            return [] if key == "(99)" else [{"id": 18, "name": "ci", "created_at": "x", "expiry_date": None, "description": None}]
+        if resource == "user__has__public_key":
+            return [] if key == "(99)" else [{"id": 19, "title": "laptop", "public_key": "ssh-ed25519 AAAA ann", "created_at": "x"}]
+        if resource == "service" and "application eq" in query:
+            return [{"id": 9, "service_name": "web"}]
         if resource == "service":
             name = re.search(r"service_name='([^']*)'", key)
             found = log.services.get(name.group(1)) if name else None
@@ -205,6 +247,10 @@ class Api(http.server.BaseHTTPRequestHandler):
                 return self.answer(409, "\"name\" must be unique.")
             log.variables[name] = body["value"]
         row = dict(body, id=new)
+        if resource == "organization":
+            row["handle"] = body["name"].lower().replace(" ", "_")
+        if resource.startswith("invitee__"):
+            row["token"] = "invitation-token"
         if resource == "application":
             row.update(slug="ann/" + body["app_name"].lower(), uuid="e" * 32)
         if resource == "image":
@@ -314,6 +360,8 @@ class FakeApi(Quiet, http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Api)
         self.log = Recorder()
+        self.following = threading.Event()
+        self.unfollow = threading.Event()
         self.registry = f"127.0.0.1:{self.server_port}"
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
