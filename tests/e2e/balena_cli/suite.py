@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""The real balena CLI against a real slipwayd. Groups run beside each other, two at a time, on one server.
+
+Usage: suite.py [--only TEXT] [--awaited] SET..., where a set is `api` (the server alone) or `devices` (agents and a container engine)."""
+
+import argparse
+import concurrent.futures
+import io
+import re
+import sys
+import time
+import unittest
+
+import account_cases
+import awaited
+import cases
+import config_cases
+import device_cases
+import engine_cases
+import fleet_cases
+import release_cases
+import variable_cases
+import world
+
+SETS = {
+    "api": (account_cases, config_cases, device_cases, fleet_cases, release_cases, variable_cases),
+    "devices": (engine_cases,),
+}
+AT_ONCE = 2   # a command keeps a core busy while it starts
+
+
+def groups_of(names):
+    """The classes of cases in the modules of these sets, the longest first."""
+    found = []
+    for name in names:
+        for module in SETS[name]:
+            found += [value for value in vars(module).values()
+                      if isinstance(value, type) and issubclass(value, cases.Cases) and value.__module__ == module.__name__]
+    return sorted(found, key=lambda group: -unittest.TestLoader().loadTestsFromTestCase(group).countTestCases())
+
+
+def chosen(group, arguments):
+    """The cases of a group that are to run."""
+    for test in unittest.TestLoader().loadTestsFromTestCase(group):
+        waits = ".".join(test.id().split(".")[-2:]) in awaited.CASES
+        if any(word in test.id() for word in arguments.only or [""]) and (arguments.awaited or not waits):
+            yield test
+
+
+def run(group, arguments):
+    """Runs one group; answers what it printed and its result."""
+    tests = unittest.TestSuite(chosen(group, arguments))
+    stream = io.StringIO()
+    began = time.monotonic()
+    result = unittest.TextTestRunner(stream=stream, verbosity=2, descriptions=False).run(tests)
+    return group.__name__, stream.getvalue(), result, time.monotonic() - began
+
+
+def complaints_about_page(sets):
+    """Where the table of docs/clients.md and what was just run disagree."""
+    page = (world.ROOT / "docs/clients.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `balena ([a-z -]+)` \| (\w+|-) \|", page, re.MULTILINE))
+    for name in sorted(world.all_commands() - set(rows)):
+        yield f"no row for `balena {name}`"
+    for name, checked in rows.items():
+        if name not in world.all_commands():
+            yield f"`balena {name}` is no command of the CLI"
+        if checked in sets and name not in world.used:
+            yield f"`balena {name}` is said to be checked in `{checked}`, but no such command ended well"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", action="append", help="run the cases whose names hold this")
+    parser.add_argument("--awaited", action="store_true", help="run those that wait for a part of Slipway, too")
+    parser.add_argument("sets", nargs="+", choices=sorted(SETS))
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    cases.WORLD = world.World()
+    good, count = True, 0
+    try:
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            running = [pool.submit(run, group, arguments) for group in groups_of(arguments.sets)]
+            for done in concurrent.futures.as_completed(running):
+                name, text, result, seconds = done.result()
+                print(f"== {name}: {result.testsRun} cases, {seconds:.0f} s\n{text}", flush=True)
+                good = good and result.wasSuccessful()
+                count += result.testsRun
+    finally:
+        cases.WORLD.close()
+    if not arguments.only and (arguments.awaited or not awaited.CASES):
+        for complaint in complaints_about_page(arguments.sets):
+            print("docs/clients.md: " + complaint)
+            good = False
+    print(f"{count} cases, {sum(world.used.values())} commands of the CLI ended well, {time.monotonic() - began:.0f} s: "
+          f"{'passed' if good else 'FAILED'}")
+    if not arguments.awaited:
+        print(f"left out, waiting for a part of Slipway: {len(awaited.CASES)}")
+    assert count, "no case was run"
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
