@@ -1,7 +1,9 @@
 #include "domain/seed.hpp"
 
+#include "domain/device_catalog.hpp"
 #include "domain/numbers.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -10,35 +12,6 @@
 
 namespace slipway::domain {
 namespace {
-
-struct device_type {
-  std::string_view slug, name, architecture;
-};
-
-constexpr std::array architectures{"rpi", "armv7hf", "aarch64", "i386-nlp", "i386", "amd64"};
-
-constexpr std::array device_types{
-  device_type{"raspberry-pi", "Raspberry Pi (v1 / Zero / Zero W)", "rpi"},
-  device_type{"raspberry-pi2", "Raspberry Pi 2", "armv7hf"},
-  device_type{"raspberrypi3", "Raspberry Pi 3", "armv7hf"},
-  device_type{"raspberrypi3-64", "Raspberry Pi 3 (64 bit)", "aarch64"},
-  device_type{"raspberrypi4-64", "Raspberry Pi 4 (64 bit)", "aarch64"},
-  device_type{"raspberrypi5", "Raspberry Pi 5", "aarch64"},
-  device_type{"raspberrypicm4-ioboard", "Raspberry Pi CM4 IO Board", "aarch64"},
-  device_type{"beaglebone-black", "BeagleBone Black", "armv7hf"},
-  device_type{"jetson-nano", "Nvidia Jetson Nano", "aarch64"},
-  device_type{"jetson-xavier-nx-devkit", "Nvidia Jetson Xavier NX", "aarch64"},
-  device_type{"jetson-agx-orin-devkit", "Nvidia Jetson AGX Orin", "aarch64"},
-  device_type{"rockpi-4b-rk3399", "ROCK Pi 4B", "aarch64"},
-  device_type{"imx8mm-var-dart", "Variscite DART-MX8M Mini", "aarch64"},
-  device_type{"generic-armv7ahf", "Generic ARMv7-a HF", "armv7hf"},
-  device_type{"generic-aarch64", "Generic AARCH64 (ARMv8)", "aarch64"},
-  device_type{"generic-amd64", "Generic x86_64 (GPT)", "amd64"},
-  device_type{"genericx86-64-ext", "Generic x86_64 (legacy MBR)", "amd64"},
-  device_type{"intel-nuc", "Intel NUC", "amd64"},
-  device_type{"qemux86", "QEMU X86 32bit", "i386"},
-  device_type{"qemux86-64", "QEMU X86 64bit", "amd64"},
-};
 
 struct role {
   std::string_view name, description;
@@ -87,6 +60,61 @@ private:
   const std::function<std::int64_t()>& next_id_;
 };
 
+using ids = std::map<std::string_view, std::int64_t>;
+
+messages::value id_or_null(const ids& known, std::string_view slug) {
+  const auto it = known.find(slug);
+  return it == known.end() ? messages::value{} : messages::value(it->second);
+}
+
+ids seed_families(seeder& s) {
+  const auto& m = numbers::get().device_manufacturer;
+  const auto& f = numbers::get().device_family;
+  ids manufacturers;
+  for (const auto& k : known_manufacturers()) {
+    manufacturers[k.slug] = s.add(m.resource, m.slug, k.slug, {{m.name, std::string(k.name)}});
+  }
+  ids families;
+  for (const auto& k : known_device_families()) {
+    families[k.slug] = s.add(
+      f.resource,
+      f.slug,
+      k.slug,
+      {{f.name, std::string(k.name)},
+       {f.is_manufactured_by__device_manufacturer, id_or_null(manufacturers, k.manufacturer)}});
+  }
+  return families;
+}
+
+void seed_aliases(seeder& s, std::int64_t type, std::string_view slug, std::string_view others) {
+  const auto& a = numbers::get().device_type_alias;
+  s.add(a.resource, a.is_referenced_by__alias, slug, {{a.device_type, type}});
+  while (!others.empty()) {
+    const auto space = std::min(others.find(' '), others.size());
+    s.add(a.resource, a.is_referenced_by__alias, others.substr(0, space), {{a.device_type, type}});
+    others.remove_prefix(std::min(space + 1, others.size()));
+  }
+}
+
+void seed_device_types(seeder& s, std::uint16_t architecture_slug) {
+  const auto& n = numbers::get();
+  ids architectures;
+  for (const auto slug : known_architectures()) {
+    architectures[slug] = s.add(n.cpu_architecture, architecture_slug, slug);
+  }
+  const auto families = seed_families(s);
+  for (const auto& t : known_device_types()) {
+    const auto id = s.add(
+      n.device_type.resource,
+      n.device_type.slug,
+      t.slug,
+      {{n.device_type.name, std::string(t.name)},
+       {n.device_type.is_of__cpu_architecture, architectures[t.architecture]},
+       {n.device_type.belongs_to__device_family, id_or_null(families, t.family)}});
+    seed_aliases(s, id, t.slug, t.aliases);
+  }
+}
+
 void seed_roles(seeder& s) {
   const auto& o = numbers::get().organization_membership_role;
   for (const auto& r : organization_roles) {
@@ -112,26 +140,8 @@ void seed_application_type(seeder& s, const resource_def& type) {
 }  // namespace
 
 void seed_catalog(draft& d, const std::function<std::int64_t()>& next_id) {
-  const auto& n = numbers::get();
   seeder s(d, next_id);
-  std::map<std::string_view, std::int64_t> architecture_ids;
-  const auto architecture_slug = d.model().at("cpu_architecture").field("slug");
-  for (const auto* slug : architectures) {
-    architecture_ids[slug] = s.add(n.cpu_architecture, architecture_slug, slug);
-  }
-  for (const auto& t : device_types) {
-    const auto id = s.add(
-      n.device_type.resource,
-      n.device_type.slug,
-      t.slug,
-      {{n.device_type.name, std::string(t.name)},
-       {n.device_type.is_of__cpu_architecture, architecture_ids[t.architecture]}});
-    s.add(
-      n.device_type_alias.resource,
-      n.device_type_alias.is_referenced_by__alias,
-      t.slug,
-      {{n.device_type_alias.device_type, id}});
-  }
+  seed_device_types(s, d.model().at("cpu_architecture").field("slug"));
   seed_application_type(s, d.model().at("application_type"));
   seed_roles(s);
 }
