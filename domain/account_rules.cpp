@@ -1,3 +1,4 @@
+#include "domain/host_rules.hpp"
 #include "domain/rule_hooks.hpp"
 
 #include <array>
@@ -37,7 +38,9 @@ std::string free_handle(const draft& d, const std::string& wanted) {
   auto handle = wanted;
   for (int i = 2;; ++i) {
     const std::array<value, 1> key{handle};
-    if (!d.first(n().organization.resource, n().organization.handle, key)) {
+    const bool taken = is_reserved_handle(handle)
+                       || d.first(n().organization.resource, n().organization.handle, key);
+    if (!taken) {
       return handle;
     }
     handle = wanted + "_" + std::to_string(i);
@@ -124,8 +127,13 @@ checked after_write_user(draft& d, const rule_context& c, const change_set& set)
   return {};
 }
 
-checked check_handle(const value& handle) {
-  const auto text = as_text(handle);
+checked check_handle(const change_set& set) {
+  const auto text = as_text(field(set.after, n().organization.handle));
+  if (
+    is_reserved_handle(text) && !is_platform(*set.by)
+    && text != as_text(field(set.before, n().organization.handle))) {
+    return broken("this handle is reserved for the platform.");
+  }
   return text == handle_from(text)
            ? checked{}
            : broken("a handle has lower-case letters, digits and underscores only.");
@@ -137,7 +145,7 @@ checked before_create_organization(draft& d, const rule_context&, change_set& se
       n().organization.handle,
       free_handle(d, handle_from(as_text(field(set.after, n().organization.name)))));
   }
-  return check_handle(field(set.after, n().organization.handle));
+  return check_handle(set);
 }
 
 checked after_write_organization(draft& d, const rule_context& c, const change_set& set) {
@@ -165,9 +173,7 @@ void add_account_hooks(std::vector<entry>& table) {
   table[n().user.resource] = {before_create_user, before_change_user, after_write_user, nullptr};
   table[n().organization.resource] = {
     before_create_organization,
-    [](draft&, const rule_context&, change_set& set) {
-      return check_handle(field(set.after, n().organization.handle));
-    },
+    [](draft&, const rule_context&, change_set& set) { return check_handle(set); },
     after_write_organization,
     before_remove_organization};
 }

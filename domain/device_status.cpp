@@ -1,6 +1,7 @@
 #include "domain/device_status.hpp"
 
 #include "domain/numbers.hpp"
+#include "domain/schema.hpp"
 
 #include <array>
 
@@ -37,6 +38,28 @@ bool any_downloading(const row& device, const row_source& rows) {
   return found;
 }
 
+bool is_off(const row_source& rows, const numbers::keyed& k, const value& parent) {
+  for (const auto* name : {"BALENA_SUPERVISOR_VPN_CONTROL", "RESIN_SUPERVISOR_VPN_CONTROL"}) {
+    const std::array<value, 2> key{parent, name};
+    const auto id = rows.first(k.resource, first_composite, key);
+    const auto r = id ? rows.get(k.resource, *id) : std::nullopt;
+    const auto text = r ? as_text(field(*r, k.value)) : "";
+    if (text == "false" || text == "0") {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A device may be told to stay away from the overlay; then it lacks nothing without it.
+bool overlay_switched_off(const row& device, const row_source& rows) {
+  return is_off(rows, n().device_config_variable, field(device, 0))
+         || is_off(
+           rows,
+           n().application_config_variable,
+           field(device, n().device.belongs_to__application));
+}
+
 }  // namespace
 
 std::string overall_status(const row& device, const row_source& rows) {
@@ -65,7 +88,8 @@ std::string overall_status(const row& device, const row_source& rows) {
   if (any_downloading(device, rows)) {
     return "updating";
   }
-  return heartbeat == "online" && vpn ? "operational" : "reduced-functionality";
+  const bool whole = heartbeat == "online" && (vpn || overlay_switched_off(device, rows));
+  return whole ? "operational" : "reduced-functionality";
 }
 
 value overall_progress(const row& device, const row_source& rows) {

@@ -45,7 +45,9 @@ bool is_for_this_device(const event& e) {
   const auto& t = n();
   if (e.resource == t.device.resource && e.type == event_type::row_changed) {
     return touches(e, t.device.is_pinned_on__release)
-           || touches(e, t.device.belongs_to__application) || touches(e, t.device.device_name);
+           || touches(e, t.device.belongs_to__application) || touches(e, t.device.device_name)
+           || touches(e, t.device.should_be_operated_by__release)
+           || touches(e, t.device.should_be_managed_by__release);
   }
   return one_of(
     e.resource,

@@ -36,9 +36,30 @@ std::string slug_of(const draft& d, const row& application) {
   return lower(handle + "/" + as_text(field(application, n().application.app_name)));
 }
 
+// What everybody is offered as the system of a type of device is the platform's business. A host may be updated by a block.
+checked check_host(const draft& d, const change_set& set) {
+  const auto& a = n().application;
+  const bool host = as_bool(field(set.after, a.is_host));
+  const bool offered = host && as_bool(field(set.after, a.is_public));
+  const bool was = as_bool(field(set.before, a.is_host)) && as_bool(field(set.before, a.is_public));
+  if (offered && !was && !is_platform(*set.by)) {
+    return broken("only administrators make a host application public.");
+  }
+  const auto& updater = field(set.after, a.is_updated_by__application);
+  if (messages::is_null(updater)) {
+    return {};
+  }
+  const auto block = d.get(a.resource, as_int(updater));
+  const bool fits = host && block && as_text(field(*block, a.is_of__class)) == "block";
+  return fits ? checked{} : broken("a host application, and only one, is updated by a block.");
+}
+
 checked before_create_application(draft& d, const rule_context& c, change_set& set) {
   const auto& a = n().application;
   if (auto ok = check_app_name(as_text(field(set.after, a.app_name))); !ok) {
+    return ok;
+  }
+  if (auto ok = check_host(d, set); !ok) {
     return ok;
   }
   set.set(a.actor, c.next_id());
@@ -73,8 +94,12 @@ checked before_change_application(draft& d, const rule_context&, change_set& set
   if (auto ok = check_app_name(as_text(field(set.after, a.app_name))); !ok) {
     return ok;
   }
-  if (set.gave(a.app_name) || set.gave(a.organization)) {
+  // Without values: the organization's handle may be another.
+  if (set.gave(a.app_name) || set.gave(a.organization) || set.given.empty()) {
     set.set(a.slug, slug_of(d, set.after));
+  }
+  if (auto ok = check_host(d, set); !ok) {
+    return ok;
   }
   if (
     set.gave(a.is_for__device_type)
@@ -86,8 +111,13 @@ checked before_change_application(draft& d, const rule_context&, change_set& set
 }
 
 checked before_remove_application(draft& d, const row& r) {
-  const auto first = removed_first(d, n().application.resource, messages::id_of(r));
-  return first.empty() ? checked{} : broken("a fleet that still has devices cannot be removed.");
+  const std::array<value, 1> key{messages::id_of(r)};
+  if (d.first(n().device.resource, n().device.belongs_to__application, key)) {
+    return broken("a fleet that still has devices cannot be removed.");
+  }
+  return d.first(n().application.resource, n().application.is_updated_by__application, key)
+           ? checked(broken("a block that updates a host application cannot be removed."))
+           : checked{};
 }
 
 checked before_write_service(draft&, const rule_context&, change_set& set) {
@@ -165,6 +195,7 @@ void add_fleet_hooks(std::vector<entry>& table) {
   table[t.service.resource] = {before_write_service, before_write_service, nullptr, nullptr};
   for (const auto resource :
        {t.application_environment_variable.resource,
+        t.build_environment_variable.resource,
         t.service_environment_variable.resource,
         t.image_environment_variable.resource,
         t.device_environment_variable.resource,
@@ -176,7 +207,10 @@ void add_fleet_hooks(std::vector<entry>& table) {
     table[resource] = {before_config, before_config, nullptr, nullptr};
   }
   for (const auto resource :
-       {t.application_tag.resource, t.release_tag.resource, t.device_tag.resource}) {
+       {t.application_tag.resource,
+        t.release_tag.resource,
+        t.device_tag.resource,
+        t.organization_membership_tag.resource}) {
     table[resource] = {before_tag, before_tag, nullptr, nullptr};
   }
   for (const auto resource : {t.image_label.resource, t.service_label.resource}) {

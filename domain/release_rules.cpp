@@ -130,6 +130,27 @@ checked check_commit(const draft& d, const change_set& set) {
                : checked{};
 }
 
+// Two releases that a fleet can run do not carry the same label.
+checked check_label(const draft& d, const change_set& set) {
+  const auto& r = n().release;
+  const auto& label = field(set.after, r.release_version);
+  const auto counts = [&](const row& release) {
+    return as_text(field(release, r.status)) == "success"
+           && !as_bool(field(release, r.is_invalidated));
+  };
+  if (is_null(label) || !counts(set.after)) {
+    return {};
+  }
+  bool taken = false;
+  each_release(d, as_int(field(set.after, r.belongs_to__application)), [&](const row& other) {
+    taken = messages::id_of(other) != messages::id_of(set.after)
+            && field(other, r.release_version) == label && counts(other);
+    return !taken;
+  });
+  return taken ? checked(broken("there is already a successful release of this release_version."))
+               : checked{};
+}
+
 checked before_create_release(draft& d, const rule_context&, change_set& set) {
   const auto& r = n().release;
   if (auto ok = take_semver(set); !ok) {
@@ -144,7 +165,8 @@ checked before_create_release(draft& d, const rule_context&, change_set& set) {
   if (wants_final) {
     finalize(d, set);
   }
-  return check_commit(d, set);
+  const auto ok = check_commit(d, set);
+  return ok ? check_label(d, set) : ok;
 }
 
 checked before_change_release(draft& d, const rule_context&, change_set& set) {
@@ -172,7 +194,8 @@ checked before_change_release(draft& d, const rule_context&, change_set& set) {
     set.set(r.is_final, messages::null{});
   }
   set.set(r.update_timestamp, d.now());
-  return check_commit(d, set);
+  const auto ok = check_commit(d, set);
+  return ok ? check_label(d, set) : ok;
 }
 
 checked after_write_release(draft& d, const rule_context& c, const change_set& set) {
@@ -208,6 +231,13 @@ checked before_remove_release(draft& d, const row& r) {
   }
   if (d.first(n().device.resource, n().device.is_pinned_on__release, key)) {
     return broken("a release that a device is pinned to cannot be removed.");
+  }
+  const auto& device = n().device;
+  for (const auto target :
+       {device.should_be_operated_by__release, device.should_be_managed_by__release}) {
+    if (d.first(device.resource, target, key)) {
+      return broken("a release that a device's host or supervisor should be cannot be removed.");
+    }
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 namespace slipway::domain {
 namespace {
@@ -109,6 +110,46 @@ messages::result<semver> parse_semver(std::string_view text) {
     rest = last ? std::string_view{} : rest.substr(dot + 1);
   }
   return v;
+}
+
+namespace {
+
+// A number is below any word, numbers compare as such, words by bytes.
+int compare_identifiers(const std::string& a, const std::string& b) {
+  const auto is_number = [](const std::string& s) {
+    return s.find_first_not_of("0123456789") == std::string::npos;
+  };
+  const bool x = is_number(a);
+  const bool y = is_number(b);
+  if (x && y && a.size() != b.size()) {
+    return a.size() < b.size() ? -1 : 1;  // no leading zeros in a version
+  }
+  return x == y ? a.compare(b) : (x ? -1 : 1);
+}
+
+bool prerelease_precedes(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) {
+    return !a.empty();  // what is released is above what is not
+  }
+  const auto x = split(a);
+  const auto y = split(b);
+  for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+    if (const auto order = compare_identifiers(x[i], y[i]); order != 0) {
+      return order < 0;
+    }
+  }
+  return x.size() < y.size();
+}
+
+}  // namespace
+
+bool precedes(const semver& a, const semver& b) {
+  const auto x = std::tie(a.major, a.minor, a.patch);
+  const auto y = std::tie(b.major, b.minor, b.patch);
+  if (x != y) {
+    return x < y;
+  }
+  return a.prerelease != b.prerelease && prerelease_precedes(a.prerelease, b.prerelease);
 }
 
 bool is_final(const messages::row& release) {

@@ -21,6 +21,9 @@ struct semver {
 /// Errors: rule_violated.
 [[nodiscard]] messages::result<semver> parse_semver(std::string_view text);
 
+/// Is `a` an earlier version than `b`, by the precedence of semver.org 11? Build metadata does not count.
+[[nodiscard]] bool precedes(const semver& a, const semver& b);
+
 // Computed fields of a release row (balena-api.md 3.5).
 [[nodiscard]] bool is_final(const messages::row& release);
 /// `1.2.3-beta+build`

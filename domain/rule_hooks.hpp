@@ -41,6 +41,18 @@ void add_account_hooks(std::vector<entry>& table);
 void add_fleet_hooks(std::vector<entry>& table);
 void add_release_hooks(std::vector<entry>& table);
 void add_device_hooks(std::vector<entry>& table);
+void add_catalog_hooks(std::vector<entry>& table);
+void add_attachment_hooks(std::vector<entry>& table);
+
+/// A row per service of a release that the device is to run, for variables to hang on (balena-api.md 3.7).
+void install_services(
+  draft& d,
+  const rule_context& c,
+  const messages::row& device,
+  std::int64_t release);
+
+/// May this requester do what is the platform's business: name what others trust?
+[[nodiscard]] bool is_platform(const messages::requester& by);
 
 /// Points a fleet that begins to track the latest release at it.
 [[nodiscard]] checked track_latest(draft& d, const rule_context& c, const change_set& set);

@@ -40,6 +40,8 @@ const entry& of(std::uint16_t resource) {
     add_fleet_hooks(t);
     add_release_hooks(t);
     add_device_hooks(t);
+    add_catalog_hooks(t);
+    add_attachment_hooks(t);
     return t;
   }();
   static const entry nothing;
@@ -64,6 +66,29 @@ std::int64_t architecture_of(const row_source& rows, std::int64_t device_type) {
   return r ? messages::as_int(field(*r, n.is_of__cpu_architecture)) : 0;
 }
 
+bool is_platform(const messages::requester& by) {
+  return by.kind == messages::requester_kind::platform
+         || (by.kind == messages::requester_kind::user && by.administrator);
+}
+
+namespace {
+
+// Rows of other streams are not this writer's: they are removed before (`removed_first`), or keep a reference that leads nowhere.
+bool same_stream(
+  const draft& d,
+  const resource_def& resource,
+  const row& r,
+  const resource_def& other,
+  std::int64_t dependent) {
+  if (resource.root == entity_kind::catalog) {
+    return true;
+  }
+  const auto row = d.get(other.number, dependent);
+  return row && root_id(d.model(), other, *row, d) == root_id(d.model(), resource, r, d);
+}
+
+}  // namespace
+
 void remove_with_dependents(draft& d, const resource_def& resource, std::int64_t id) {
   const auto r = d.get(resource.number, id);
   if (!r) {
@@ -79,6 +104,9 @@ void remove_with_dependents(draft& d, const resource_def& resource, std::int64_t
         continue;
       }
       for (const auto dependent : d.all(other.number, f.number, key)) {
+        if (!same_stream(d, resource, *r, other, dependent)) {
+          continue;
+        }
         if (f.required) {
           remove_with_dependents(d, other, dependent);
         } else {
@@ -159,6 +187,13 @@ hooks::checked check_references_visible(
     }
     const auto& target = d.model().at(f.references);
     const auto r = d.get(target.number, messages::as_int(v.value));
+    // Where a device is to move to is answered like an address (balena-api.md 4.6).
+    const auto& device = numbers::get().device;
+    const bool moves = !set.before.empty() && resource.number == device.resource
+                       && v.field == device.belongs_to__application;
+    if (moves && (!r || !rights.may_see(target, *r))) {
+      return fail(errc::not_found, "the fleet does not exist, or you have no access to it");
+    }
     if (r && !rights.may_see(target, *r)) {
       return hooks::broken(
         "\"" + f.name + "\" refers to a " + f.references + " that does not exist.");
@@ -349,12 +384,22 @@ std::vector<std::pair<std::uint16_t, std::int64_t>>
 removed_first(const row_source& rows, std::uint16_t resource, std::int64_t id) {
   const auto& n = numbers::get();
   std::vector<std::pair<std::uint16_t, std::int64_t>> out;
-  if (resource != n.application.resource) {
-    return out;
-  }
-  const std::array<value, 1> fleet{id};
-  for (const auto device : rows.all(n.device.resource, n.device.belongs_to__application, fleet)) {
-    out.emplace_back(n.device.resource, device);
+  const std::array<value, 1> key{id};
+  const auto add = [&](std::uint16_t other, std::uint16_t reference) {
+    for (const auto dependent : rows.all(other, reference, key)) {
+      out.emplace_back(other, dependent);
+    }
+  };
+  if (resource == n.application.resource) {
+    add(n.device.resource, n.device.belongs_to__application);
+    add(
+      n.team_application_access.resource,
+      n.team_application_access.grants_access_to__application);
+    add(n.application_profile.resource, n.application_profile.on__application);
+  } else if (resource == n.user.resource) {
+    add(n.organization_membership.resource, n.organization_membership.user);
+    add(n.user_application_membership.resource, n.user_application_membership.user);
+    add(n.team_membership.resource, n.team_membership.user);
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 namespace slipway::domain {
 namespace {
@@ -66,11 +67,14 @@ std::string image_reference(const row& image) {
   return reference;
 }
 
+/// What is told of one application. The fleet's own has the settings; hosts and supervisors have none.
 struct target_builder {
   const row_source& rows;
   const row& application;
-  std::int64_t device = 0;  ///< 0 = none: what a new device would be told
-  json settings = config();
+  std::int64_t device = 0;              ///< 0 = none: what a new device would be told
+  bool is_own = true;                   ///< the device's fleet, not its host or supervisor
+  std::set<std::string> profiles = {};  ///< active on the application
+  json settings = is_own ? config() : json::object();
 
   [[nodiscard]] json environment(std::int64_t link, std::int64_t service) const;
   [[nodiscard]] json labels(std::int64_t link, std::int64_t service) const;
@@ -78,7 +82,46 @@ struct target_builder {
   [[nodiscard]] json release(const row& r) const;
   [[nodiscard]] json app(std::int64_t release) const;
   [[nodiscard]] json config() const;
+  [[nodiscard]] bool is_left_out(std::int64_t link) const;
+  [[nodiscard]] std::string updater() const;
 };
+
+std::optional<row> application_of(const row_source& rows, const value& release) {
+  const auto r = rows.get(n().release.resource, as_int(release));
+  return r ? rows.get(
+           n().application.resource,
+           as_int(field(*r, n().release.belongs_to__application)))
+           : std::nullopt;
+}
+
+// An image with profiles is for those who activated one of them.
+bool target_builder::is_left_out(std::int64_t link) const {
+  const auto& p = n().image_profile;
+  const std::array<value, 1> key{link};
+  bool any = false;
+  bool active = false;
+  for (const auto id : rows.all(p.resource, p.release_image, key)) {
+    const auto r = rows.get(p.resource, id);
+    any = true;
+    active = active || (r && profiles.contains(as_text(field(*r, p.profile_name))));
+  }
+  return any && !active;
+}
+
+// The image of the block that updates a host, "" = none does.
+std::string target_builder::updater() const {
+  const auto& a = n().application;
+  const auto block = rows.get(a.resource, as_int(field(application, a.is_updated_by__application)));
+  if (!block || is_null(field(*block, a.should_be_running__release))) {
+    return "";
+  }
+  const auto& l = n().release_image;
+  const std::array<value, 1> key{field(*block, a.should_be_running__release)};
+  const auto link = rows.first(l.resource, l.is_part_of__release, key);
+  const auto r = link ? rows.get(l.resource, *link) : std::nullopt;
+  const auto image = r ? rows.get(n().image.resource, as_int(field(*r, l.image))) : std::nullopt;
+  return image ? image_reference(*image) : "";
+}
 
 // Later wins: image, fleet, fleet service, device, device service.
 json target_builder::environment(std::int64_t link, std::int64_t service) const {
@@ -98,6 +141,12 @@ json target_builder::environment(std::int64_t link, std::int64_t service) const 
 
 json target_builder::labels(std::int64_t link, std::int64_t service) const {
   auto labels = json::object();
+  if (as_bool(field(application, n().application.is_host))) {
+    labels["io.balena.image.store"] = "root";
+    if (const auto image = updater(); !image.empty()) {
+      labels["io.balena.private.updater"] = image;
+    }
+  }
   add_keyed(labels, rows, n().image_label, link);
   add_keyed(labels, rows, n().service_label, service);
   // What the fleet or the device sets for all services, unless the project says otherwise.
@@ -145,7 +194,7 @@ json target_builder::release(const row& r) const {
   const std::array<value, 1> key{messages::id_of(r)};
   for (const auto id :
        rows.all(n().release_image.resource, n().release_image.is_part_of__release, key)) {
-    const auto link = rows.get(n().release_image.resource, id);
+    const auto link = is_left_out(id) ? std::nullopt : rows.get(n().release_image.resource, id);
     auto one = link ? service(*link, composition) : json(nullptr);
     if (one.is_null()) {
       continue;
@@ -202,7 +251,42 @@ json target_builder::config() const {
   return config;
 }
 
+// What the fleet activated on a host.
+std::set<std::string> active_profiles(const row_source& rows, std::int64_t fleet, const row& host) {
+  std::set<std::string> out;
+  if (!as_bool(field(host, n().application.is_host))) {
+    return out;
+  }
+  const auto& p = n().application_profile;
+  const std::array<value, 1> key{fleet};
+  for (const auto id : rows.all(p.resource, p.application, key)) {
+    const auto r = rows.get(p.resource, id);
+    if (r && as_int(field(*r, p.on__application)) == messages::id_of(host)) {
+      out.insert(as_text(field(*r, p.activates__profile_name)));
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+std::vector<std::int64_t> hosts_in_target(const row_source& rows, const row& device) {
+  std::vector<std::int64_t> out;
+  for (const auto target :
+       {n().device.should_be_managed_by__release, n().device.should_be_operated_by__release}) {
+    const auto& wanted = field(device, target);
+    const auto host = is_null(wanted) ? std::nullopt : application_of(rows, wanted);
+    if (!host) {
+      continue;
+    }
+    out.push_back(messages::id_of(*host));
+    if (const auto& block = field(*host, n().application.is_updated_by__application);
+        !is_null(block)) {
+      out.push_back(as_int(block));
+    }
+  }
+  return out;
+}
 
 std::int64_t poll_interval_ms(const row_source& rows, const row& device) {
   const auto application =
@@ -227,11 +311,27 @@ messages::result<std::string> device_target(const row_source& rows, std::int64_t
   const auto release =
     is_null(pin) ? field(*application, n().application.should_be_running__release) : pin;
   const target_builder b{rows, *application, device_id};
+  auto apps = json::object();
+  // The fleet comes last: of the same application it wins.
+  for (const auto target :
+       {n().device.should_be_managed_by__release, n().device.should_be_operated_by__release}) {
+    const auto& wanted = field(*device, target);
+    if (const auto host = is_null(wanted) ? std::nullopt : application_of(rows, wanted)) {
+      const target_builder other{
+        rows,
+        *host,
+        device_id,
+        false,
+        active_profiles(rows, messages::id_of(*application), *host)};
+      apps[as_text(field(*host, n().application.uuid))] = other.app(as_int(wanted));
+    }
+  }
+  apps[as_text(field(*application, n().application.uuid))] = b.app(as_int(release));
   const json out{
     {as_text(field(*device, n().device.uuid)),
      {{"name", as_text(field(*device, n().device.device_name))},
       {"config", b.settings},
-      {"apps", {{as_text(field(*application, n().application.uuid)), b.app(as_int(release))}}}}}};
+      {"apps", std::move(apps)}}}};
   return messages::dump_json(out);
 }
 

@@ -5,6 +5,7 @@
 #include "messages/error.hpp"
 
 #include <string>
+#include <vector>
 
 namespace slipway::domain {
 
@@ -12,6 +13,11 @@ namespace slipway::domain {
 [[nodiscard]] messages::result<std::string> device_target(
   const row_source& rows,
   std::int64_t device);
+
+/// Applications besides its fleet whose changes alter what the device is told: its host, its supervisor, the blocks that update them.
+[[nodiscard]] std::vector<std::int64_t> hosts_in_target(
+  const row_source& rows,
+  const messages::row& device);
 
 /// How often the device is told to ask, ms.
 [[nodiscard]] std::int64_t poll_interval_ms(const row_source& rows, const messages::row& device);

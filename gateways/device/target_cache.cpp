@@ -4,6 +4,7 @@
 #include "domain/target_document.hpp"
 #include "runtime/crypto.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace slipway::gateways::device {
@@ -15,7 +16,16 @@ using messages::value;
 bool target_cache::still_valid(const entry& e) const {
   const auto& t = *e.value;
   return s_->target_changes->read({entity_kind::device, t.device}) == e.device_change
-         && s_->target_changes->read({entity_kind::fleet, t.application}) == e.fleet_change;
+         && s_->target_changes->read({entity_kind::fleet, t.application}) == e.fleet_change
+         && std::all_of(e.hosts.begin(), e.hosts.end(), [&](const auto& host) {
+              return s_->target_changes->read({entity_kind::fleet, host.first}) == host.second;
+            });
+}
+
+std::vector<std::int64_t> target_cache::hosts_of(std::int64_t device) const {
+  const auto view = s_->store.rows->view();
+  const auto row = view->get(domain::numbers::get().device.resource, device);
+  return row ? domain::hosts_in_target(*view, *row) : std::vector<std::int64_t>{};
 }
 
 target_cache::entry target_cache::compose(const std::string& uuid) const {
@@ -37,10 +47,16 @@ target_cache::entry target_cache::compose(const std::string& uuid) const {
     // Clocks before rows: a change in between makes the entry stale, never wrong.
     e.device_change = s_->target_changes->read({entity_kind::device, t->device});
     e.fleet_change = s_->target_changes->read({entity_kind::fleet, t->application});
+    const auto hosts = hosts_of(t->device);
+    for (const auto host : hosts) {
+      e.hosts.emplace_back(host, s_->target_changes->read({entity_kind::fleet, host}));
+    }
     const auto view = s_->store.rows->view();
     const auto row = view->get(d.resource, t->device);
-    if (!row || messages::as_int(field(*row, d.belongs_to__application)) != t->application) {
-      continue;  // it moved to another fleet just now
+    if (
+      !row || messages::as_int(field(*row, d.belongs_to__application)) != t->application
+      || domain::hosts_in_target(*view, *row) != hosts) {
+      continue;  // it moved to another fleet or host just now
     }
     auto body = domain::device_target(*view, t->device);
     if (!body) {

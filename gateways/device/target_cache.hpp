@@ -7,6 +7,8 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace slipway::gateways::device {
 
@@ -31,6 +33,8 @@ private:
     std::shared_ptr<const target> value;
     std::uint64_t device_change = 0;
     std::uint64_t fleet_change = 0;
+    std::vector<std::pair<std::int64_t, std::uint64_t>> hosts =
+      {};  ///< other fleets it holds, and their change
   };
   static constexpr std::size_t entries_max = 8192;  ///< per shard; a full one is emptied
   struct shard {
@@ -38,6 +42,7 @@ private:
     std::unordered_map<std::string, entry> entries;
   };
   [[nodiscard]] bool still_valid(const entry& e) const;
+  [[nodiscard]] std::vector<std::int64_t> hosts_of(std::int64_t device) const;
   [[nodiscard]] entry compose(const std::string& uuid) const;
 
   std::shared_ptr<const services> s_;
