@@ -1,6 +1,7 @@
 #include "agent/device_config.hpp"
 
 #include "messages/json.hpp"
+#include "runtime/crypto.hpp"
 
 #include <charconv>
 
@@ -97,6 +98,10 @@ std::string device_config::api_endpoint() const {
     endpoint.insert(0, "https://");  // as balenaOS reads it
   }
   return endpoint;
+}
+
+std::string device_config::root_ca() const {
+  return runtime::base64_decode(text("balenaRootCA"));
 }
 
 bool device_config::is_provisioned() const {

@@ -28,6 +28,8 @@ public:
   [[nodiscard]] std::string uuid() const { return text("uuid"); }
   [[nodiscard]] std::string device_key() const { return text("deviceApiKey"); }
   [[nodiscard]] std::string provisioning_key() const { return text("apiKey"); }
+  /// The platform's own root certificate as PEM, from `balenaRootCA`; "" = the public ones are enough, or it is no base64.
+  [[nodiscard]] std::string root_ca() const;
   [[nodiscard]] bool has_identity() const { return !uuid().empty() && !device_key().empty(); }
   /// uuid, apiEndpoint, registered_at and deviceId are all there.
   [[nodiscard]] bool is_provisioned() const;

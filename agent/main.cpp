@@ -46,6 +46,12 @@ int main(int argc, char** argv) {
     ->required();
   run->add_option("--engine", options.engine, "Container engine: unix:///path of its socket")
     ->capture_default_str();
+  run
+    ->add_option(
+      "--engine-certs",
+      options.engine_certificates,
+      "Where the engine looks for a registry's roots; the balenaRootCA of config.json goes there")
+    ->capture_default_str();
   run->add_option(
     "--poll-interval-ms",
     options.poll_interval_ms,

@@ -2,6 +2,7 @@
 
 #include "agent/device_config.hpp"
 #include "agent/posix/docker_host.hpp"
+#include "agent/posix/engine_trust.hpp"
 #include "agent/posix/files.hpp"
 #include "agent/posix/host.hpp"
 #include "agent/posix/http.hpp"
@@ -52,8 +53,9 @@ bool lock_folder(const fs::path& folder) {
   return fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-runtime::http_client::options client_options() {
+runtime::http_client::options client_options(const device_config& config) {
   runtime::http_client::options o;
+  o.ca_pem = config.root_ca();
   o.user_agent = std::string("Supervisor/") + reported_supervisor_version
                  + " (slipway-agent/" SLIPWAY_VERSION ")";
   return o;
@@ -66,9 +68,9 @@ struct installation {
   state_store store{state_files};
   device_config config;
   posix_host host;
-  posix_http provision_http{client_options()};
-  posix_http poll_http{client_options()};
-  posix_http report_http{client_options()};
+  posix_http provision_http{client_options(config)};
+  posix_http poll_http{client_options(config)};
+  posix_http report_http{client_options(config)};
   platform_api provision_api;
   platform_api poll_api;
   platform_api report_api;
@@ -173,6 +175,20 @@ agent_settings make_settings(const run_options& o, installation& i) {
   return s;
 }
 
+/// A platform with an authority of its own: the engine pulls from its registry, so it must trust it too.
+void make_engine_trust(const run_options& o, const device_config& config) {
+  const auto root = config.root_ca();
+  const auto registry = config.text("registryEndpoint");
+  if (root.empty() || registry.empty() || o.engine_certificates.empty()) {
+    return;
+  }
+  if (const auto ok = trust_registry(o.engine_certificates, registry, root); !ok) {
+    runtime::log::warn(
+      "the engine cannot be told to trust the registry; if it does not already, pulls fail",
+      {{"registry", registry}, {"error", ok.error().detail}});
+  }
+}
+
 /// Waits for SIGTERM or SIGINT, then stops the actors.
 void stop_on_signal(caf::actor_system& system, const caf::actor& top, const sigset_t& signals) {
   int signal = 0;
@@ -201,6 +217,7 @@ int run_agent(const run_options& options) {
   if (!config) {
     return unusable("--config " + options.config_file + ": " + config.error().detail);
   }
+  make_engine_trust(options, *config);
   installation parts(options, std::move(*config));
 
   // Before any thread exists, so that all inherit it.

@@ -125,10 +125,14 @@ std::string path_of(const odata_query& q) {
   return path;
 }
 
-api::api(std::string server, std::string token)
+api::api(std::string server, std::string token, std::string trusted)
   : server_(std::move(server)),
     token_(std::move(token)),
-    client_({.unix_socket = {}, .ca_file = {}, .user_agent = "slipway/" SLIPWAY_VERSION}) {}
+    client_(
+      {.unix_socket = {},
+       .ca_file = {},
+       .ca_pem = std::move(trusted),
+       .user_agent = "slipway/" SLIPWAY_VERSION}) {}
 
 messages::result<std::vector<json>> api::query(const odata_query& q) {
   auto answer = get(path_of(q));

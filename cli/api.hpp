@@ -32,7 +32,8 @@ std::string path_of(const odata_query& q);
 /// The documented HTTP API, authenticated. Blocking; one thread at a time.
 class api {
 public:
-  api(std::string server, std::string token);
+  /// `trusted`: PEM of further roots; "" = the system's only.
+  api(std::string server, std::string token, std::string trusted = "");
 
   [[nodiscard]] const std::string& server() const { return server_; }
   [[nodiscard]] const std::string& token() const { return token_; }

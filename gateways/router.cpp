@@ -6,7 +6,9 @@
 #include "gateways/device/device_types.hpp"
 #include "gateways/device/platform.hpp"
 #include "gateways/device/provisioning.hpp"
+#include "gateways/hosts.hpp"
 #include "gateways/route_table.hpp"
+#include "messages/json.hpp"
 
 #include <utility>
 
@@ -19,7 +21,7 @@ using runtime::response;
 struct router::impl {
   std::shared_ptr<const services> s;
   parts p;
-  std::string registry_name;  ///< host that serves the registry and nothing else; "" = none
+  std::string domain;  ///< lower case; "" = none
   api::accounts accounts;
   api::resources resources;
   device::device_gateway devices;
@@ -28,10 +30,10 @@ struct router::impl {
   device::platform platform;
   route_table table;  // last: its handlers call the others
 
-  impl(std::shared_ptr<const services> services_, parts parts_, const std::string& domain)
+  impl(std::shared_ptr<const services> services_, parts parts_, std::string domain_)
     : s(services_),
       p(std::move(parts_)),
-      registry_name(domain.empty() ? "" : "registry2." + domain),
+      domain(std::move(domain_)),
       accounts(services_),
       resources(services_),
       devices(services_),
@@ -42,12 +44,18 @@ struct router::impl {
 
   std::vector<route> routes();
   route_handler odata(const char* version);
-  [[nodiscard]] awaitable<void> handle(exchange& x) const;
+  [[nodiscard]] awaitable<void> handle(exchange& x);
+  [[nodiscard]] bool must_be_secured(const runtime::request_head& head) const;
+  awaitable<void> to_https(exchange& x);
+  awaitable<void> handle_registry(exchange& x);
+  static awaitable<void> handle_analytics(exchange& x);
+  static awaitable<void> nobody(exchange& x, int status, const char* reason);
 
   awaitable<void> ping(exchange& x);
   awaitable<void> connectivity_check(exchange& x);
   awaitable<void> health(exchange& x);
   awaitable<void> metrics(exchange& x);
+  awaitable<void> authority(exchange& x);
 };
 
 /// Every address of the server. `:name` is one segment, `*` whatever follows; an unset handler leaves its row out.
@@ -97,6 +105,7 @@ std::vector<route> router::impl::routes() {
     {"GET", "/connectivity-check", to(*this, &impl::connectivity_check)},
     {"GET", "/config", to(platform, &device::platform::config)},
     {"GET", "/config/vars", to(platform, &device::platform::config_vars)},
+    {"GET", "/ca.pem", to(*this, &impl::authority)},
     {"GET", "/health", p.health ? to(*this, &impl::health) : nullptr},
     {"GET", "/metrics", p.metrics ? to(*this, &impl::metrics) : nullptr},
   };
@@ -109,7 +118,7 @@ route_handler router::impl::odata(const char* version) {
 }
 
 router::router(std::shared_ptr<const services> s, parts p, std::string domain)
-  : impl_(std::make_unique<impl>(std::move(s), std::move(p), domain)) {}
+  : impl_(std::make_unique<impl>(std::move(s), std::move(p), std::move(domain))) {}
 
 router::~router() = default;
 
@@ -121,14 +130,81 @@ void router::sweep() {
   impl_->devices.sweep();
 }
 
-awaitable<void> router::impl::handle(exchange& x) const {
+awaitable<void> router::impl::handle(exchange& x) {
   const auto& head = x.head();
-  // Every other name serves the registry's paths too: no API shares them.
-  if (!registry_name.empty() && head.host == registry_name) {
-    const bool its_own = head.path == "/v2" || head.path.starts_with("/v2/");
-    return its_own && p.registry ? p.registry(x) : no_such_address(x);
+  if (domain.empty()) {
+    return table.handle(x);
   }
-  return table.handle(x);
+  if (must_be_secured(head)) {
+    return to_https(x);
+  }
+  const auto host = find_host(head.host, domain);
+  switch (host.service) {
+    case host_service::registry:
+      return handle_registry(x);
+    case host_service::analytics:
+      return handle_analytics(x);
+    case host_service::authority:
+      return head.path == "/ca.pem" ? table.handle(x) : no_such_address(x);
+    case host_service::absent:
+      return nobody(x, 404, host.reason);
+    case host_service::foreign:
+      // The certificate is for none of its names, so this is a client that went astray.
+      return head.tls ? nobody(x, 421, "this server does not serve that host") : table.handle(x);
+    default:
+      return table.handle(x);
+  }
+}
+
+bool router::impl::must_be_secured(const runtime::request_head& head) const {
+  return p.https_port != 0 && !head.tls && !is_loopback(head.peer) && head.path != "/ping"
+         && head.path != "/ca.pem" && !head.path.starts_with("/.well-known/");
+}
+
+awaitable<void> router::impl::to_https(exchange& x) {
+  const auto& head = x.head();
+  // A name that the certificate is not for would only end in a warning.
+  const bool ours = find_host(head.host, domain).service != host_service::foreign;
+  std::string to = "https://" + (ours ? std::string(head.host) : "api." + domain);
+  if (p.https_port != 443) {
+    to += ':' + std::to_string(p.https_port);
+  }
+  to += head.path.starts_with('/') ? head.path : "/";
+  if (!head.query.empty()) {
+    to += '?';
+    to += head.query;
+  }
+  const bool reads = head.method == "GET" || head.method == "HEAD";
+  auto answer = empty_response(reads ? 301 : 308);  // 301 would let a POST become a GET
+  answer.headers.emplace_back("Location", std::move(to));
+  co_await x.respond(std::move(answer));
+}
+
+awaitable<void> router::impl::handle_registry(exchange& x) {
+  const auto path = x.head().path;
+  const bool its_own = path == "/v2" || path.starts_with("/v2/");
+  return its_own && p.registry ? p.registry(x) : no_such_address(x);
+}
+
+awaitable<void> router::impl::handle_analytics(exchange& x) {
+  const auto& head = x.head();
+  const bool known = head.method == "POST" && head.path == "/amplitude/2/httpapi";
+  return known ? nobody(x, 200, "dropped") : no_such_address(x);
+}
+
+awaitable<void> router::impl::nobody(exchange& x, int status, const char* reason) {
+  co_await x.respond(response::json(status, messages::dump_json(nlohmann::json(reason))));
+}
+
+awaitable<void> router::impl::authority(exchange& x) {
+  auto root = s->root_ca ? s->root_ca() : std::string();
+  if (root.empty()) {
+    co_await no_such_address(x);
+  } else {
+    auto pem = response::text(200, std::move(root));
+    pem.content_type = "application/x-pem-file";
+    co_await x.respond(std::move(pem));
+  }
 }
 
 awaitable<void> router::impl::ping(exchange& x) {

@@ -2,13 +2,14 @@
 
 #include "gateways/services.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace slipway::gateways {
 
-/// Sends each request to its gateway: by path on a plain address, by host name too when there is a domain.
+/// Sends each request to its gateway: by path on a plain address, by host name too when there is a domain (ADR 61).
 class router {
 public:
   struct parts {
@@ -20,6 +21,8 @@ public:
     std::function<std::string()> metrics;
     /// GET /health: is every part that must run running? Says which is not.
     std::function<messages::result<void>()> health;
+    /// Port that speaks TLS; 0 = none. With one, plain requests of other machines are sent there.
+    std::uint16_t https_port = 0;
   };
 
   router(std::shared_ptr<const services> s, parts p, std::string domain);

@@ -182,6 +182,7 @@ container_engine::impl::impl(const std::string& endpoint)
   : http(
     {.unix_socket = socket_path(endpoint),
      .ca_file = "",
+     .ca_pem = "",
      .user_agent = "slipway/" SLIPWAY_VERSION}) {}
 
 result<engine_version> container_engine::impl::negotiate() {

@@ -137,6 +137,9 @@ void http_connection::put_head(const response& r, std::int64_t content_length) {
   } else if (store_.version < 11) {
     out_ += "Connection: keep-alive\r\n";
   }
+  if (tls_ && tls_->hsts) {
+    out_ += "Strict-Transport-Security: max-age=31536000\r\n";
+  }
   if (!r.content_type.empty()) {
     put_field(out_, "Content-Type", r.content_type);
   }
@@ -154,7 +157,21 @@ void http_connection::put_head(const response& r, std::int64_t content_length) {
   out_ += "\r\n";
 }
 
+void http_connection::advance(pieces& out, std::size_t sent) {
+  while (!out.empty() && sent >= out.front().iov_len) {
+    sent -= out.front().iov_len;
+    out = out.subspan(1);
+  }
+  if (!out.empty()) {
+    out.front().iov_base = static_cast<char*>(out.front().iov_base) + sent;
+    out.front().iov_len -= sent;
+  }
+}
+
 bool http_connection::try_send(pieces& out, int flags) {
+  if (tls_) {
+    return try_send_tls(out);
+  }
   while (!out.empty()) {
     msghdr message{};
     message.msg_iov = out.data();
@@ -168,15 +185,7 @@ bool http_connection::try_send(pieces& out, int flags) {
       gone_ = errno != EAGAIN && errno != EWOULDBLOCK;
       return !gone_;
     }
-    auto left = static_cast<std::size_t>(n);
-    while (!out.empty() && left >= out.front().iov_len) {
-      left -= out.front().iov_len;
-      out = out.subspan(1);
-    }
-    if (!out.empty()) {
-      out.front().iov_base = static_cast<char*>(out.front().iov_base) + left;
-      out.front().iov_len -= left;
-    }
+    advance(out, static_cast<std::size_t>(n));
   }
   return true;
 }
@@ -253,7 +262,11 @@ awaitable<void> http_connection::respond_file(
   if (!sent || head_only) {
     co_return;
   }
-  sent = co_await send_file(descriptor, offset, length);
+  if (tls_) {
+    sent = co_await copy_file(descriptor, offset, length);
+  } else {
+    sent = co_await send_file(descriptor, offset, length);
+  }
   gone_ = gone_ || !sent;
 }
 
@@ -305,6 +318,9 @@ http_connection::copy_file(int descriptor, std::uint64_t offset, std::uint64_t l
     }
     offset += static_cast<std::uint64_t>(n);
     length -= static_cast<std::uint64_t>(n);
+    if (tls_ && length > 0) {
+      co_await turn(static_cast<std::size_t>(n));
+    }
   }
   co_return true;
 }

@@ -234,8 +234,12 @@ void http_client::impl::set_connection(const http_request& r) {
   if (!opts.unix_socket.empty() || is_loopback(r.url)) {
     set(CURLOPT_PROXY, "");  // a proxy of the environment cannot reach what is on this machine
   }
-  if (!opts.ca_file.empty()) {
-    // CAINFO replaces the bundle; the directory of the same roots stays, so both are trusted.
+  // CAINFO replaces the bundle; the directory of the same roots stays, so both are trusted.
+  if (!opts.ca_pem.empty()) {
+    curl_blob pem{opts.ca_pem.data(), opts.ca_pem.size(), CURL_BLOB_NOCOPY};
+    set(CURLOPT_CAINFO_BLOB, &pem);
+    set(CURLOPT_CAPATH, "/etc/ssl/certs");
+  } else if (!opts.ca_file.empty()) {
     set(CURLOPT_CAINFO, opts.ca_file.c_str());
     set(CURLOPT_CAPATH, "/etc/ssl/certs");
   }

@@ -41,6 +41,7 @@ public:
   struct options {
     std::string unix_socket;  ///< "" = TCP
     std::string ca_file;      ///< further trusted roots, PEM; "" = the system's only
+    std::string ca_pem;       ///< the same as text; wins over the file
     std::string user_agent;
   };
   explicit http_client(options o);

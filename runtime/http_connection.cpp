@@ -37,7 +37,10 @@ std::string_view without_port(std::string_view host) {
 
 }  // namespace
 
-http_connection::http_connection(http_worker& worker, http_worker::socket socket)
+http_connection::http_connection(
+  http_worker& worker,
+  http_worker::socket socket,
+  const tls_context* tls)
   : worker_(worker), socket_(std::move(socket)), buffer_(buffer_bytes) {
   boost::system::error_code ec;
   socket_.non_blocking(true, ec);
@@ -46,12 +49,21 @@ http_connection::http_connection(http_worker& worker, http_worker::socket socket
   if (!ec) {
     head_.peer = peer.address().to_string();
   }
+  if (tls != nullptr) {
+    tls_ =
+      std::unique_ptr<secured>(new secured{{tls->current(), socket_.native_handle()}, tls->hsts()});
+    head_.tls = true;
+    ++worker_.tls_accepted;
+  }
   place = worker_.connections.size();
   worker_.connections.push_back(this);
   ++worker_.accepted;
 }
 
 http_connection::~http_connection() {
+  if (tls_ && !gone_) {
+    tls_->stream.finish();
+  }
   auto& all = worker_.connections;
   all.back()->place = place;
   std::swap(all[place], all.back());
@@ -88,6 +100,9 @@ void http_connection::become_long_lived(int read_seconds) {
 }
 
 bool http_connection::client_gone() const {
+  if (tls_) {
+    return gone_ || tls_->stream.ended();  // bytes that wait may be the word that it goes
+  }
   char next = 0;
   const auto n = ::recv(
     const_cast<http_worker::socket&>(socket_).native_handle(),
@@ -115,6 +130,12 @@ std::int64_t http_connection::content_length() const {
 }
 
 awaitable<void> http_connection::run() {
+  if (tls_) {
+    const bool secure = co_await shake_hands();
+    if (!secure) {
+      co_return;
+    }
+  }
   for (;;) {
     start_request();
     auto state = parsed::need_more;
@@ -127,9 +148,14 @@ awaitable<void> http_connection::run() {
       }
       make_room(buffered() == buffer_.size() ? buffer_.size() * 2 : buffer_.size());
       boost::system::error_code ec;
-      const auto n = co_await socket_.async_read_some(
-        asio::buffer(buffer_.data() + filled_, buffer_.size() - filled_),
-        asio::redirect_error(asio::use_awaitable, ec));
+      std::size_t n = 0;
+      if (tls_) {
+        n = co_await read_tls({buffer_.data() + filled_, buffer_.size() - filled_}, ec);
+      } else {
+        n = co_await socket_.async_read_some(
+          asio::buffer(buffer_.data() + filled_, buffer_.size() - filled_),
+          asio::redirect_error(asio::use_awaitable, ec));
+      }
       if (ec) {
         if (expired_ && !idle_) {
           co_await refuse(408);
@@ -317,6 +343,10 @@ awaitable<bool> http_connection::drain() {
 
 awaitable<void> http_connection::linger() {
   boost::system::error_code ec;
+  if (tls_) {
+    tls_->stream.finish();
+    gone_ = true;  // what still comes is dropped undeciphered
+  }
   socket_.shutdown(http_worker::tcp::socket::shutdown_send, ec);
   set_deadline(linger_seconds);
   std::size_t dropped = 0;

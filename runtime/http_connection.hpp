@@ -2,6 +2,7 @@
 
 #include "runtime/http_parser.hpp"
 #include "runtime/http_server.hpp"
+#include "runtime/tls_stream.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -41,14 +42,20 @@ struct http_worker {
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> open{0};
+  std::atomic<std::uint64_t> tls_accepted{0};
+  std::atomic<std::uint64_t> tls_failed{0};
   // Last: destroying it destroys the coroutines, and their connections sign off above.
   boost::asio::io_context context{1};
 };
 
-/// One TCP connection and the exchange that is on it. Lives in the frame of its coroutine; used by its worker's thread only.
+/// One TCP connection, with TLS or without, and the exchange that is on it. Lives in the frame of its coroutine; used by its worker's thread only.
 class http_connection final : public exchange {
 public:
-  http_connection(http_worker& worker, http_worker::socket socket);
+  /// With `tls` the handshake comes first.
+  http_connection(
+    http_worker& worker,
+    http_worker::socket socket,
+    const tls_context* tls = nullptr);
   ~http_connection() override;
 
   /// Serves requests until the connection ends.
@@ -113,6 +120,7 @@ private:
   bool start_answer(const response& r);
   void put_head(const response& r, std::int64_t content_length);
   [[nodiscard]] bool has_no_body(int status) const;
+  static void advance(pieces& out, std::size_t sent);
   /// Sends what the kernel takes at once. False when the client is gone.
   bool try_send(pieces& out, int flags = 0);
   awaitable<bool> send(pieces out);
@@ -120,6 +128,14 @@ private:
   awaitable<bool> copy_file(int descriptor, std::uint64_t offset, std::uint64_t length);
   awaitable<bool> writable();
   void set_deadline(int seconds);
+
+  // TLS only.
+  awaitable<bool> shake_hands();
+  awaitable<std::size_t> read_tls(std::span<char> out, boost::system::error_code& ec);
+  awaitable<bool> ready(tls_stream::next what);
+  bool try_send_tls(pieces& out);
+  std::string_view one_record(pieces out);
+  awaitable<void> turn(std::size_t bytes);
 
   http_worker& worker_;
   http_worker::socket socket_;
@@ -153,6 +169,15 @@ private:
   bool chunked_ = false;
   std::int64_t stream_left_ = -1;  ///< of a streamed answer with a Content-Length of its own
   std::string out_;
+
+  /// Of a connection on the TLS port.
+  struct secured {
+    tls_stream stream;
+    bool hsts = false;
+    std::size_t since_turn = 0;
+    std::string record = {};  ///< small pieces on their way into one record
+  };
+  std::unique_ptr<secured> tls_;
 };
 
 }  // namespace slipway::runtime

@@ -64,11 +64,19 @@ awaitable<result<std::size_t>> http_connection::receive(std::span<char> out) {
     deadline_ms_ = std::min(deadline_ms_, body_deadline_ms_);
   }
   boost::system::error_code ec;
-  const auto n = co_await socket_.async_read_some(
-    asio::buffer(out.data(), out.size()),
-    asio::redirect_error(asio::use_awaitable, ec));
+  std::size_t n = 0;
+  if (tls_) {
+    n = co_await read_tls(out, ec);
+  } else {
+    n = co_await socket_.async_read_some(
+      asio::buffer(out.data(), out.size()),
+      asio::redirect_error(asio::use_awaitable, ec));
+  }
   deadline_ms_ = 0;
   if (!ec) {
+    if (tls_) {
+      co_await turn(n);
+    }
     co_return n;
   }
   if (expired_) {

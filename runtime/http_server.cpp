@@ -1,5 +1,6 @@
 #include "runtime/http_server.hpp"
 
+#include "runtime/assert.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/http_connection.hpp"
 #include "runtime/http_text.hpp"
@@ -30,8 +31,10 @@ constexpr int backlog = 4096;
 /// What handlers and sockets get, after the grace of `stop`, to notice that it is over.
 constexpr std::int64_t abandon_ms = 1000;
 
-std::string describe(const http_server::options& o, const boost::system::error_code& ec) {
-  return "listen on " + o.address + ":" + std::to_string(o.port) + ": " + ec.message();
+/// Why this address cannot be had; "" = it can.
+std::string
+describe(const std::string& address, std::uint16_t port, const boost::system::error_code& ec) {
+  return ec ? "listen on " + address + ":" + std::to_string(port) + ": " + ec.message() : "";
 }
 
 /// SO_REUSEPORT would let a second server of the same user share the port unnoticed; a bind without it tells.
@@ -59,8 +62,10 @@ public:
   explicit server(options o) : options_(std::move(o)) {}
   ~server() override { stop(0); }
 
-  boost::system::error_code bind();
+  /// Why it cannot; "" when it can.
+  std::string bind();
   [[nodiscard]] std::uint16_t port() const override { return port_; }
+  [[nodiscard]] std::uint16_t tls_port_number() const override { return tls_port_; }
   void start(http_handler handler) override;
   void stop(int grace_ms) override;
   [[nodiscard]] counters count() const override;
@@ -68,30 +73,33 @@ public:
 private:
   struct running {
     explicit running(const http_limits& l)
-      : worker(l), acceptor(worker.context), tick(worker.context) {}
+      : worker(l), acceptor(worker.context), tls_acceptor(worker.context), tick(worker.context) {}
     http_worker worker;
     http_worker::acceptor acceptor;
+    http_worker::acceptor tls_acceptor;
     http_worker::timer tick;
     std::thread thread;
   };
 
-  boost::system::error_code bind(running& r, const tcp::endpoint& at) const;
-  awaitable<void> accept(running& r);
+  using acceptor_of = http_worker::acceptor running::*;
+  boost::system::error_code
+  bind(acceptor_of which, const std::string& address, std::uint16_t& port);
+  awaitable<void> accept(running& r, http_worker::acceptor& from, const tls_context* tls);
   awaitable<void> keep_time(running& r);
-  void take(running& r, http_worker::socket socket);
+  void take(running& r, http_worker::socket socket, const tls_context* tls);
   [[nodiscard]] std::uint64_t open_connections() const;
   bool wait_closed(std::int64_t until_ms) const;
 
   options options_;
   std::uint16_t port_ = 0;
+  std::uint16_t tls_port_ = 0;
   std::vector<std::unique_ptr<running>> running_;
   bool started_ = false;
   bool stopped_ = false;
 };
 
-boost::system::error_code server::bind(running& r, const tcp::endpoint& at) const {
+boost::system::error_code share_port(http_worker::acceptor& a, const tcp::endpoint& at) {
   boost::system::error_code ec;
-  auto& a = r.acceptor;
   a.open(at.protocol(), ec);
   if (ec) {
     return ec;
@@ -105,36 +113,51 @@ boost::system::error_code server::bind(running& r, const tcp::endpoint& at) cons
   return ec;
 }
 
-boost::system::error_code server::bind() {
+boost::system::error_code
+server::bind(acceptor_of which, const std::string& address, std::uint16_t& port) {
   boost::system::error_code ec;
-  const auto address =
-    asio::ip::make_address(options_.address == "localhost" ? "127.0.0.1" : options_.address, ec);
+  const auto ip = asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
   if (ec) {
     return ec;
   }
-  tcp::endpoint at(address, options_.port);
-  for (int i = 0; i < std::max(options_.threads, 1); ++i) {
-    running_.push_back(std::make_unique<running>(options_.limits));
-    if (i == 0 && at.port() != 0) {
-      ec = probe(running_[0]->worker.context, at);
-    }
+  tcp::endpoint at(ip, port);
+  if (port != 0) {
+    ec = probe(running_[0]->worker.context, at);
+  }
+  for (auto& r : running_) {
     if (!ec) {
-      ec = bind(*running_.back(), at);
+      ec = share_port((*r).*which, at);
     }
     if (ec) {
       return ec;
     }
-    at = running_[0]->acceptor.local_endpoint(ec);
+    at = ((*running_[0]).*which).local_endpoint(ec);
   }
-  port_ = at.port();
+  port = at.port();
   // All are bound before one listens: connections spread over those that listen.
   for (auto& r : running_) {
-    r->acceptor.listen(backlog, ec);
+    ((*r).*which).listen(backlog, ec);
     if (ec) {
       return ec;
     }
   }
   return ec;
+}
+
+std::string server::bind() {
+  for (int i = 0; i < std::max(options_.threads, 1); ++i) {
+    running_.push_back(std::make_unique<running>(options_.limits));
+  }
+  port_ = options_.port;
+  auto failed =
+    describe(options_.address, port_, bind(&running::acceptor, options_.address, port_));
+  if (failed.empty() && options_.tls.context) {
+    SLIPWAY_ASSERT(options_.tls.context->current() != nullptr);
+    const auto& address = options_.tls.address;
+    tls_port_ = options_.tls.port;
+    failed = describe(address, tls_port_, bind(&running::tls_acceptor, address, tls_port_));
+  }
+  return failed;
 }
 
 void server::start(http_handler handler) {
@@ -143,7 +166,10 @@ void server::start(http_handler handler) {
     auto& r = *one;
     r.worker.handler = handler;
     r.worker.date_line = "Date: " + http_date(now_ms()) + "\r\n";
-    asio::co_spawn(r.worker.context, accept(r), asio::detached);
+    asio::co_spawn(r.worker.context, accept(r, r.acceptor, nullptr), asio::detached);
+    if (const auto* tls = options_.tls.context.get(); tls != nullptr) {
+      asio::co_spawn(r.worker.context, accept(r, r.tls_acceptor, tls), asio::detached);
+    }
     asio::co_spawn(r.worker.context, keep_time(r), asio::detached);
     r.thread = std::thread([&r] {
       ignore_broken_pipes();
@@ -165,11 +191,11 @@ awaitable<void> server::keep_time(running& r) {
   }
 }
 
-awaitable<void> server::accept(running& r) {
+awaitable<void> server::accept(running& r, http_worker::acceptor& from, const tls_context* tls) {
   for (;;) {
     boost::system::error_code ec;
-    auto socket = co_await r.acceptor.async_accept(asio::redirect_error(asio::use_awaitable, ec));
-    if (r.worker.stopping || !r.acceptor.is_open()) {
+    auto socket = co_await from.async_accept(asio::redirect_error(asio::use_awaitable, ec));
+    if (r.worker.stopping || !from.is_open()) {
       co_return;
     }
     if (
@@ -179,14 +205,17 @@ awaitable<void> server::accept(running& r) {
       http_worker::timer pause(r.worker.context, accept_pause);
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     } else if (!ec) {
-      take(r, std::move(socket));
+      take(r, std::move(socket), tls);
     }
   }
 }
 
-void server::take(running& r, http_worker::socket socket) {
+void server::take(running& r, http_worker::socket socket, const tls_context* tls) {
   if (open_connections() >= options_.limits.connections_max) {
     ++r.worker.refused;
+    if (tls != nullptr) {
+      return;  // an answer would cost the handshake that it is about
+    }
     constexpr std::string_view sorry =
       "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
       "Content-Type: application/json; charset=utf-8\r\nContent-Length: 21\r\n\r\n\"Service "
@@ -197,7 +226,7 @@ void server::take(running& r, http_worker::socket socket) {
     return;
   }
   ++r.worker.open;
-  auto connection = std::make_unique<http_connection>(r.worker, std::move(socket));
+  auto connection = std::make_unique<http_connection>(r.worker, std::move(socket), tls);
   asio::co_spawn(
     r.worker.context,
     [c = std::move(connection)]() -> awaitable<void> { co_await c->run(); },
@@ -233,6 +262,7 @@ void server::stop(int grace_ms) {
         r.worker.stopping = true;
         boost::system::error_code ec;
         r.acceptor.close(ec);
+        r.tls_acceptor.close(ec);
         for (auto* c : r.worker.connections) {
           if (c->idle()) {
             c->interrupt();
@@ -268,6 +298,8 @@ http_server::counters server::count() const {
     c.connections += r->worker.accepted.load(std::memory_order_relaxed);
     c.connections_open += r->worker.open.load(std::memory_order_relaxed);
     c.refused += r->worker.refused.load(std::memory_order_relaxed);
+    c.tls_connections += r->worker.tls_accepted.load(std::memory_order_relaxed);
+    c.tls_failed += r->worker.tls_failed.load(std::memory_order_relaxed);
   }
   return c;
 }
@@ -277,8 +309,8 @@ http_server::counters server::count() const {
 messages::result<std::unique_ptr<http_server>> http_server::open(options o) {
   try {
     auto s = std::make_unique<server>(o);
-    if (const auto ec = s->bind(); ec) {
-      return fail(errc::unavailable, describe(o, ec));
+    if (auto why = s->bind(); !why.empty()) {
+      return fail(errc::unavailable, std::move(why));
     }
     return s;
   } catch (const std::exception& e) {

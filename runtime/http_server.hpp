@@ -89,37 +89,51 @@ protected:
   exchange() = default;
 };
 
+class tls_context;
+
 using http_handler = std::function<awaitable<void>(exchange&)>;
 
 struct http_limits {
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t connections_max =
     8192;  ///< further ones are accepted and closed at once, and counted
-  int header_seconds =
-    20;  ///< from accept, or from the end of the last answer with data pending, to the end of the header
+  /// From accept to the end of the TLS handshake, and from there, or from the end of the last answer with data pending, to the end
+  /// of the header.
+  int header_seconds = 20;
   int idle_seconds = 75;           ///< keep-alive without a request
   int body_seconds_per_read = 30;  ///< a body that makes no progress
   int write_seconds = 60;          ///< a client that reads nothing
 };
 
-/// HTTP/1.1 on Boost.Beast with C++20 coroutines: `threads` io_contexts, each with an acceptor of its own (SO_REUSEPORT).
+/// HTTP/1.1 on Boost.Beast with C++20 coroutines: `threads` io_contexts, each with an acceptor of its own per port (SO_REUSEPORT).
 class http_server {
 public:
+  /// A second port, which speaks TLS only. Its connections share the threads and the limits of the first.
+  struct tls_port {
+    std::string address;
+    std::uint16_t port = 0;
+    std::shared_ptr<tls_context> context = {};  ///< null = there is no such port
+  };
   struct options {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  ///< 0 = any free one
     int threads = 2;
     http_limits limits;
+    tls_port tls = {};
   };
   /// Binds; errors name the address. Nothing is accepted before `start`.
   [[nodiscard]] static messages::result<std::unique_ptr<http_server>> open(options o);
   virtual ~http_server() = default;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
+  /// 0 = none.
+  [[nodiscard]] virtual std::uint16_t tls_port_number() const = 0;
   virtual void start(http_handler handler) = 0;
   /// Stops accepting, gives requests in flight up to `grace_ms`, then closes. Blocks.
   virtual void stop(int grace_ms) = 0;
   struct counters {
     std::uint64_t requests = 0, connections = 0, connections_open = 0, refused = 0;
+    std::uint64_t tls_connections = 0;  ///< accepted on the TLS port
+    std::uint64_t tls_failed = 0;       ///< ended before the handshake did
   };
   [[nodiscard]] virtual counters count() const = 0;
 };

@@ -1,5 +1,7 @@
 #include "runtime/serve_config.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -13,6 +15,68 @@ int or_cores(std::int64_t wanted) {
   return wanted > 0
            ? static_cast<int>(wanted)
            : std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, threads_most);
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto comma = std::min(text.find(',', at), text.size());
+    if (comma > at) {
+      out.push_back(text.substr(at, comma - at));
+    }
+    at = comma + 1;
+  }
+  return out;
+}
+
+/// Host names as DNS has them, in lower case; no address.
+bool is_domain(const std::string& text) {
+  constexpr std::size_t bytes_max = 200;  // leaves room for the labels of devices
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  };
+  return text.size() <= bytes_max && std::all_of(text.begin(), text.end(), allowed)
+         && text.find("..") == std::string::npos && text.front() != '.' && text.front() != '-'
+         && text.back() != '.' && text.back() != '-' && !(text.back() >= '0' && text.back() <= '9');
+}
+
+/// Domain, TLS port and certificates. What is wrong; "" = nothing.
+std::string load_tls(const setting_values& v, serve_config& c) {
+  c.domain = v.text("domain");
+  for (auto& letter : c.domain) {
+    letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  }
+  if (!c.domain.empty() && !is_domain(c.domain)) {
+    return "domain: `" + c.domain + "` is no domain name (" + v.source("domain") + ")";
+  }
+  auto address = v.text("https_address");
+  if (address.empty()) {
+    address = !c.domain.empty() && ::geteuid() == 0 ? "0.0.0.0:443" : "off";
+  }
+  if (address != "off") {
+    const auto parsed = parse_listen_address(address);
+    if (!parsed) {
+      return "https_address: " + parsed.error().detail + " (" + v.source("https_address") + ")";
+    }
+    if (c.domain.empty()) {
+      return "https_address: TLS needs a domain, whose hosts the certificate is for";
+    }
+    c.https = *parsed;
+  }
+  const auto chains = split_list(v.text("tls_cert"));
+  const auto keys = split_list(v.text("tls_key"));
+  if (chains.size() != keys.size()) {
+    return "tls_cert and tls_key: there must be one key for each certificate";
+  }
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    c.certificates.emplace_back(chains[i], keys[i]);
+  }
+  c.tls_ca = v.text("tls_ca");
+  if (chains.empty() && !c.tls_ca.empty()) {
+    return "tls_ca: only for certificates that are given; the own authority has its own root";
+  }
+  return {};
 }
 
 }  // namespace
@@ -39,6 +103,18 @@ const command_settings& serve_settings() {
        {.name = "overlay_public",
         .help = "overlay endpoint that devices are told, when it differs"},
        {.name = "domain", .help = "serve api.DOMAIN, registry2.DOMAIN, ... by host name"},
+       {.name = "https_address",
+        .help = "address of the TLS port, or `off`; with a domain and as root the default is "
+                "0.0.0.0:443, "
+                "else off",
+        .flag = "--https"},
+       {.name = "tls_cert",
+        .help = "PEM file of the certificate and its chain; several with commas; without one the "
+                "server is "
+                "its own authority"},
+       {.name = "tls_key", .help = "PEM file of the certificate's key; as many as certificates"},
+       {.name = "tls_ca",
+        .help = "PEM file of the root that clients and devices must trust, if they do not anyway"},
        {.name = "public_url",
         .type = setting_type::url,
         .help = "how clients reach the HTTP port, when it differs"},
@@ -66,7 +142,10 @@ const command_settings& serve_settings() {
     .examples =
       "  slipwayd serve --data-dir /var/lib/slipway\n"
       "  slipwayd serve --config /etc/slipway.yaml --http 0.0.0.0:8080\n"
-      "  SLIPWAY_DATA_DIR=/var/lib/slipway slipwayd serve --domain fleet.example.org\n"};
+      "  SLIPWAY_DATA_DIR=/var/lib/slipway slipwayd serve --domain fleet.example.org\n"
+      "  slipwayd serve --data-dir D --domain fleet.example.org --http 0.0.0.0:80 --https "
+      "0.0.0.0:443 "
+      "--tls-cert chain.pem --tls-key key.pem\n"};
   return command;
 }
 
@@ -81,7 +160,9 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.http = *parse_listen_address(v.text("http_address"));
   c.overlay_endpoint = v.text("overlay_endpoint");
   c.overlay_public = v.text("overlay_public");
-  c.domain = v.text("domain");
+  if (auto wrong = load_tls(v, c); !wrong.empty()) {
+    return {.config = {}, .text = "slipwayd serve: " + wrong + "\n", .exit_code = 2};
+  }
   c.public_url = v.text("public_url");
   while (c.public_url.ends_with('/')) {
     c.public_url.pop_back();

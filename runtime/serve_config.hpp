@@ -8,8 +8,12 @@ namespace slipway::runtime {
 struct serve_config {
   std::string data_dir;
   listen_address http;
-  std::string overlay_endpoint;  ///< ZeroMQ endpoint that the edge binds
-  std::string domain;            ///< "" = routed by path on a plain address
+  std::string overlay_endpoint;         ///< ZeroMQ endpoint that the edge binds
+  std::string domain;                   ///< lower case; "" = routed by path on a plain address
+  std::optional<listen_address> https;  ///< only with a domain; none = no TLS
+  /// Chain and key of each certificate; empty = an own authority.
+  std::vector<std::pair<std::string, std::string>> certificates;
+  std::string tls_ca;  ///< root of the given certificates that clients must be told; "" = none
   std::string
     public_url;  ///< how clients reach the HTTP port; "" = the address as bound, or api.<domain>
   std::string overlay_public;  ///< endpoint that devices are told; "" = as the edge bound it

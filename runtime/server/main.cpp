@@ -79,6 +79,14 @@ int serve(const std::vector<std::string>& arguments) {
       (*node)->generated_password().c_str());
     std::fflush(stdout);
   }
+  if (config.https) {
+    const auto port = std::to_string((*node)->https_port());
+    runtime::log::info(
+      "slipwayd serves TLS",
+      {{"https", config.https->host + ":" + port},
+       {"domain", config.domain},
+       {"certificate", config.certificates.empty() ? "own authority" : "given"}});
+  }
   runtime::log::info(
     "slipwayd serves",
     {{"http", config.http.host + ":" + std::to_string((*node)->http_port())},

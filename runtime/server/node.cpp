@@ -11,6 +11,7 @@
 #include "gateways/router.hpp"
 #include "gateways/services.hpp"
 #include "messages/json.hpp"
+#include "runtime/certificate_keeper.hpp"
 #include "runtime/change_clock.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
@@ -99,6 +100,7 @@ struct node::impl {
   std::unique_ptr<gateways::registry> registry;
   std::shared_ptr<gateways::services> services;
   std::unique_ptr<gateways::router> router;
+  std::unique_ptr<certificate_keeper> certificates;  ///< with TLS only
   std::unique_ptr<http_server> http;
   std::unique_ptr<edge_supervisor> edge;
   caf::actor notifier;
@@ -107,6 +109,7 @@ struct node::impl {
   result<void> open_stores();
   result<void> start_actors();
   result<void> start_registry();
+  result<void> open_certificates();
   result<void> open_http();
   result<void> start_overlay();
   void sweep_later();
@@ -211,22 +214,46 @@ result<void> node::impl::start_registry() {
   return {};
 }
 
+result<void> node::impl::open_certificates() {
+  if (!o.https) {
+    return {};
+  }
+  certificate_keeper::options options;
+  options.domain = o.domain;
+  options.files = o.certificates;
+  options.root_file = o.tls_ca;
+  options.own_folder = o.data_dir + "/keys/ca";
+  auto opened = certificate_keeper::open(std::move(options), now_ms());
+  if (!opened) {
+    return tl::unexpected(opened.error());
+  }
+  certificates = std::move(*opened);
+  services->root_ca = [c = certificates.get()] { return c->root(); };
+  return {};
+}
+
 result<void> node::impl::open_http() {
   http_server::options options;
   options.address = o.http.host;
   options.port = o.http.port;
   options.threads = o.http_threads;
+  if (certificates) {
+    options.tls = {o.https->host, o.https->port, certificates->context()};
+  }
   auto opened = http_server::open(options);
   if (!opened) {
     return tl::unexpected(opened.error());
   }
   http = std::move(*opened);
   const auto address = o.http.host + ":" + std::to_string(http->port());
-  const auto port = http->port() == 80 ? "" : ":" + std::to_string(http->port());
+  const auto number = certificates ? http->tls_port_number() : http->port();
+  const bool usual = number == (certificates ? 443 : 80);
+  const auto port = usual ? "" : ":" + std::to_string(number);
+  const std::string scheme = certificates ? "https://" : "http://";
   services->registry_host = o.domain.empty() ? address : "registry2." + o.domain + port;
   services->api_url = !o.public_url.empty() ? o.public_url
-                      : o.domain.empty()    ? "http://" + address
-                                            : "http://api." + o.domain + port;
+                      : o.domain.empty()    ? scheme + address
+                                            : scheme + "api." + o.domain + port;
   services->device_urls_base = "devices." + (o.domain.empty() ? o.http.host : o.domain);
   world->registry_host = services->registry_host;
   return {};
@@ -300,6 +327,9 @@ void node::impl::sweep_later() {
   sweeper->async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) {
       router->sweep();
+      if (certificates) {
+        certificates->refresh(now_ms());
+      }
       sweep_later();
     }
   });
@@ -350,6 +380,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
   for (const auto step :
        {&impl::open_stores,
         &impl::start_actors,
+        &impl::open_certificates,
         &impl::open_http,
         &impl::start_registry,
         &impl::start_overlay}) {
@@ -369,6 +400,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
              ? result<void>{}
              : messages::fail(messages::errc::unavailable, "the overlay's edge is not running");
   };
+  parts.https_port = i->http->tls_port_number();
   i->router = std::make_unique<gateways::router>(i->services, std::move(parts), config.domain);
   i->sweeper = std::make_unique<boost::asio::steady_timer>(i->services->slow->get_executor());
   i->sweep_later();
@@ -378,6 +410,10 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
 
 std::uint16_t node::http_port() const {
   return impl_->http->port();
+}
+
+std::uint16_t node::https_port() const {
+  return impl_->http->tls_port_number();
 }
 
 std::string node::overlay_endpoint() const {

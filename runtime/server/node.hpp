@@ -17,6 +17,8 @@ public:
   ~node();  ///< orderly stop: no new requests, those in flight finish, actors end, the store closes
 
   [[nodiscard]] std::uint16_t http_port() const;
+  /// 0 = no TLS.
+  [[nodiscard]] std::uint16_t https_port() const;
   [[nodiscard]] std::string overlay_endpoint() const;
   /// Set when a first start made the administrator's password up.
   [[nodiscard]] const std::string& generated_password() const;
