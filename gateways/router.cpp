@@ -4,6 +4,7 @@
 #include "gateways/api/resources.hpp"
 #include "gateways/device/device_gateway.hpp"
 #include "gateways/device/device_types.hpp"
+#include "gateways/device/log_gateway.hpp"
 #include "gateways/device/platform.hpp"
 #include "gateways/device/provisioning.hpp"
 #include "gateways/hosts.hpp"
@@ -28,6 +29,7 @@ struct router::impl {
   device::device_types types;
   device::provisioning provisioning;
   device::platform platform;
+  device::log_gateway logs;
   route_table table;  // last: its handlers call the others
 
   impl(std::shared_ptr<const services> services_, parts parts_, std::string domain_)
@@ -40,6 +42,7 @@ struct router::impl {
       types(services_),
       provisioning(services_, types),
       platform(services_),
+      logs(services_),
       table(routes()) {}
 
   std::vector<route> routes();
@@ -99,6 +102,9 @@ std::vector<route> router::impl::routes() {
     {"GET", "/os/v1/config", to(platform, &device::platform::os_config)},
     {"GET", "/services/vpn/auth/:uuid", to(platform, &device::platform::vpn_auth, "uuid")},
     {"GET", "/access/v1/hostos/:uuid", to(platform, &device::platform::host_access, "uuid")},
+    {"POST", "/device/v2/:uuid/logs", to(logs, &device::log_gateway::post_batch, "uuid")},
+    {"POST", "/device/v2/:uuid/log-stream", to(logs, &device::log_gateway::post_stream, "uuid")},
+    {"GET", "/device/v2/:uuid/logs", to(logs, &device::log_gateway::get, "uuid")},
 
     // The platform.
     {"GET", "/ping", to(*this, &impl::ping)},

@@ -177,6 +177,7 @@ awaitable<void> http_connection::run() {
     }
     worker_.requests.fetch_add(1, std::memory_order_relaxed);
     co_await serve_one();
+    read_seconds_ = 0;  // what a handler left of a body is not worth waiting for
     if (gone_) {
       co_return;
     }

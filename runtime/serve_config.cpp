@@ -138,6 +138,22 @@ const command_settings& serve_settings() {
         .help = "form of log lines",
         .fallback = "text",
         .choices = {"text", "json"}},
+       {.name = "log_retention_bytes",
+        .type = setting_type::integer,
+        .help = "bytes kept of each device's log, before compression",
+        .fallback = "4194304",
+        .least = 65'536},
+       {.name = "log_retention_lines",
+        .type = setting_type::integer,
+        .help = "lines kept of each device's log",
+        .fallback = "100000",
+        .least = 100},
+       {.name = "log_retention_hours",
+        .type = setting_type::integer,
+        .help = "how long lines of device logs are kept",
+        .fallback = "720",
+        .least = 1,
+        .most = 876'000},
        {.name = "admin_file", .help = "file with name:password of the first administrator"}},
     .examples =
       "  slipwayd serve --data-dir /var/lib/slipway\n"
@@ -171,6 +187,9 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.scheduler_threads = or_cores(v.integer("scheduler_threads"));
   c.log_level = v.text("log_level");
   c.log_format = v.text("log_format");
+  c.log_retention_bytes = v.integer("log_retention_bytes");
+  c.log_retention_lines = v.integer("log_retention_lines");
+  c.log_retention_hours = v.integer("log_retention_hours");
   c.admin_file = v.text("admin_file");
   return {.config = std::move(c), .text = {}, .exit_code = 0};
 }

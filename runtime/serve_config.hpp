@@ -21,6 +21,10 @@ struct serve_config {
   int scheduler_threads = 0;   ///< never 0 once loaded
   std::string log_level;       ///< debug, info, warn, error
   std::string log_format;      ///< text, json
+  // What is kept of each device's log.
+  std::int64_t log_retention_bytes = 0;
+  std::int64_t log_retention_lines = 0;
+  std::int64_t log_retention_hours = 0;
   std::string
     admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
 };

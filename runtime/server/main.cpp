@@ -5,6 +5,8 @@
 #include "runtime/server/node.hpp"
 #include "storage/embedded_store.hpp"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -149,7 +151,21 @@ int rebuild(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
+namespace {
+
+/// Connections are descriptors, and the usual soft limit is 1,024.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // what it cannot have it does without
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  allow_many_descriptors();
   const std::string command = argc > 1 ? argv[1] : "";
   const std::vector<std::string> rest(argv + std::min(argc, 2), argv + argc);
   init_log("info", "text");

@@ -20,6 +20,7 @@
 #include "runtime/edge_supervisor.hpp"
 #include "runtime/log.hpp"
 #include "runtime/server/bootstrap.hpp"
+#include "runtime/server/device_logging.hpp"
 #include "runtime/server/node_metrics.hpp"
 #include "runtime/server/registry_rights.hpp"
 #include "storage/embedded_store.hpp"
@@ -59,7 +60,8 @@ struct actor_config : caf::actor_system_config {
 actors::committed_hook forget_hook(
   std::shared_ptr<const domain::schema> model,
   std::shared_ptr<change_clock> targets,
-  std::shared_ptr<change_clock> credentials) {
+  std::shared_ptr<change_clock> credentials,
+  device_logging* logs) {
   return [=](std::span<const messages::log_record> records) {
     node_metrics::committed(records);
     for (const auto& r : records) {
@@ -75,6 +77,7 @@ actors::committed_hook forget_hook(
         }
       }
     }
+    logs->committed(records);
   };
 }
 
@@ -89,6 +92,7 @@ struct node::impl {
   storage::store store;
   std::unique_ptr<storage::file_blob_store> blobs;
   std::unique_ptr<storage::repository_store> repositories;
+  std::unique_ptr<device_logging> logs;
   directory entities;
   std::optional<actor_config> config;
   std::optional<caf::actor_system> system;
@@ -148,6 +152,11 @@ result<void> node::impl::open_stores() {
     return tl::unexpected(repos.error());
   }
   repositories = std::move(*repos);
+  auto device_logs = device_logging::open(o);
+  if (!device_logs) {
+    return tl::unexpected(device_logs.error());
+  }
+  logs = std::move(*device_logs);
   return {};
 }
 
@@ -157,7 +166,7 @@ result<void> node::impl::start_actors() {
   journal = actors::spawn_journal(
     *system,
     store.log,
-    forget_hook(model, target_changes, credential_changes));
+    forget_hook(model, target_changes, credential_changes, logs.get()));
   world = std::make_shared<actors::world>();
   world->model = model;
   world->store = store;
@@ -188,6 +197,8 @@ result<void> node::impl::start_actors() {
   services->target_changes = target_changes;
   services->slow = std::make_shared<boost::asio::thread_pool>(1);
   services->now = now_ms;
+  logs->start(*system, store.rows);
+  services->logs = logs->hub();
   return {};
 }
 
@@ -337,6 +348,7 @@ void node::impl::sweep_later() {
 
 void node::impl::stop() {
   constexpr int grace_ms = 3000;
+  logs->close();
   if (http) {
     http->stop(grace_ms);
   }
@@ -355,6 +367,9 @@ void node::impl::stop() {
     services->slow->join();
   }
   sweeper.reset();
+  if (system) {
+    logs->stop(*system);
+  }
   uploads.reset();
   entities.stop();
   services->ask.reset();
@@ -394,7 +409,10 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
   gateways::router::parts parts;
   parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
   parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
-  parts.metrics = [n = i.get()] { return node_metrics::text(*n->http, n->entities); };
+  parts.metrics = [n = i.get()] {
+    n->logs->measure();
+    return node_metrics::text(*n->http, n->entities);
+  };
   parts.health = [e = i->edge.get()] {
     return e->pid() > 0
              ? result<void>{}
