@@ -80,14 +80,9 @@ class Devices(Cases):
         self.assertEqual(self.now(expand=target)["should_be_running__release"][0]["commit"], second["commit"])
         self.ann.refused("device", "pin", self.uuid, "f" * 32, words="not found")
 
-    def test_local_mode_is_for_development_devices_that_were_seen(self):
+    def test_local_mode_is_off_and_not_for_devices_that_were_never_online(self):
         self.says(self.ann.balena("device", "local-mode", self.uuid, "--status"), "false")
         self.ann.refused("device", "local-mode", self.uuid, "--enable", words="not yet fully provisioned")
-        report = {self.uuid: {"os_version": "balenaOS 6.0.0", "os_variant": "dev", "supervisor_version": "17.0.0", "is_online": True}}
-        answer = self.world.server.client(self.device["api_key"]).patch("/device/v3/state", report)
-        self.assertEqual(answer.status, 200, answer)
-        self.ann.balena("device", "local-mode", self.uuid, "--enable")
-        self.says(self.ann.balena("device", "local-mode", self.uuid, "--status"), "true")
         self.ann.balena("device", "local-mode", self.uuid, "--disable")
         self.says(self.ann.balena("device", "local-mode", self.uuid), "DISABLED")
 

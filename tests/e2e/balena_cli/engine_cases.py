@@ -148,7 +148,9 @@ class Device:
              "--engine", "unix://" + engine.socket, "--poll-interval-ms", "2000", "--report-gap-ms", "100"],
             stdout=self.log, stderr=self.log)
         wait_for("registration", 60, lambda: "registered_at" in file.read_text(encoding="utf-8"))
-        self.uuid = json.loads(file.read_text(encoding="utf-8"))["uuid"]
+        config = json.loads(file.read_text(encoding="utf-8"))
+        self.uuid = config["uuid"]
+        self.key = config["deviceApiKey"]
 
     def row(self, select):
         return self.person.row(f"device(uuid='{self.uuid}')?{select}")
@@ -202,6 +204,15 @@ class Online(Cases):
         self.assertEqual(shown["commit"], release["should_be_running__release"][0]["commit"])
         listed = self.ann.balena("fleet", "list", "--json").json
         self.assertEqual([f["online_devices"] for f in listed if f["id"] == self.fleet["id"]], [1])
+
+    def test_local_mode_is_switched_on_a_development_device(self):
+        report = {self.uuid: {"os_version": "balenaOS 6.0.0", "os_variant": "dev"}}
+        answer = self.world.server.client(self.device.key).patch("/device/v3/state", report)
+        self.assertEqual(answer.status, 200, answer)
+        self.says(self.ann.balena("device", "local-mode", self.uuid, "--enable"), "ENABLED")
+        self.says(self.ann.balena("device", "local-mode", self.uuid, "--status"), "true")
+        self.ann.balena("device", "local-mode", self.uuid, "--disable")
+        self.says(self.ann.balena("device", "local-mode", self.uuid, "--status"), "false")
 
     def test_logs_are_read_by_service_and_followed(self):
         wait_for("a line in the history", 60, lambda: SAYS in self.ann.api.get(f"/device/v2/{self.uuid}/logs").text)

@@ -28,7 +28,6 @@ export async function define({ scene, client, assert }) {
     await refused(device.register(fleet.id, made.uuid), /unique/);
     assert.equal((await device.get(made.uuid)).id, made.id);
     assert.equal((await device.get(made.id)).uuid, made.uuid);
-    assert.equal((await device.get(made.uuid.slice(0, 8))).id, made.id);
     const by = { $filter: { id: made.id } };
     assert.equal((await device.getAllByApplication(fleet.slug, by)).length, 1);
     assert.equal((await device.getAllByOrganization(scene.ann.handle, by)).length, 1);
@@ -49,7 +48,7 @@ export async function define({ scene, client, assert }) {
     const made = await given_device();
     await report(made, { ip_address: '10.1.2.3 fe80::1', mac_address: 'AA:BB', memory_usage: 10, memory_total: 20, cpu_temp: 40,
       os_version: 'balenaOS 6.0.0', os_variant: 'dev', supervisor_version: '17.0.0', status: 'Idle' });
-    assert.deepEqual(await device.getLocalIPAddresses(made.uuid), ['10.1.2.3', 'fe80::1']);
+    await refused(device.getLocalIPAddresses(made.uuid), /offline/);
     assert.deepEqual(await device.getMACAddresses(made.uuid), ['AA:BB']);
     const metrics = await device.getMetrics(made.uuid);
     assert.deepEqual([metrics.memory_usage, metrics.memory_total, metrics.cpu_temp], [10, 20, 40]);

@@ -168,8 +168,7 @@ export async function define({ scene, client, assert, folder }) {
     const draft = await release_of(ann, fleet, { is_final: false });
     assert.equal((await release.get(first.id)).commit, first.commit);
     assert.equal((await release.get(first.commit)).id, first.id);
-    assert.equal((await release.get(first.commit.slice(0, 9))).id, first.id);
-    assert.equal((await release.get({ application: fleet.id, raw_version: '1.2.3' })).id, first.id);
+    assert.equal((await release.get({ application: fleet.id, rawVersion: '1.2.3' })).id, first.id);
     assert.deepEqual((await release.getAllByApplication(fleet.slug)).map((r) => r.id), [draft.id, first.id]);
     assert.equal((await release.getLatestByApplication(fleet.id)).id, draft.id);
     const details = await release.getWithImageDetails(first.id);

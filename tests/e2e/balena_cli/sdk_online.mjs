@@ -36,6 +36,7 @@ export async function define({ scene, client, assert }) {
     await device.ping(uuid);
     const state = await device.getSupervisorState(uuid);
     assert.match(state.supervisor_version, /^\d+\.\d+\.\d+/);
+    assert.ok((await device.getLocalIPAddresses(uuid)).length > 0);
     await device.update(uuid, { force: false });
     await device.identify(uuid);
     assert.ok(await until('a running service', image_of));

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import awaited
 import world
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -34,7 +35,9 @@ def run(place, what, section, only=""):
 def main():
     place = world.World()
     try:
-        return run(place, scene(place), "base", " ".join(sys.argv[1:]))
+        arguments = [a for a in sys.argv[1:] if a != "--awaited"]
+        left_out = [] if "--awaited" in sys.argv else sorted(awaited.SDK)
+        return run(place, scene(place, awaited=left_out), "base", " ".join(arguments))
     finally:
         place.close()
 
