@@ -7,10 +7,29 @@
 #include "runtime/log.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace slipway::agent {
 
 using domain::step_kind;
+
+namespace {
+
+/// `1`, `true` or `on` in any of its names.
+bool overrides_locks(const domain::target_state& target) {
+  static constexpr std::array names{
+    "BALENA_SUPERVISOR_OVERRIDE_LOCK",
+    "RESIN_SUPERVISOR_OVERRIDE_LOCK",
+    "BALENA_OVERRIDE_LOCK",
+    "RESIN_OVERRIDE_LOCK"};
+  return std::any_of(names.begin(), names.end(), [&](const char* name) {
+    const auto it = target.config.find(name);
+    return it != target.config.end()
+           && (it->second == "1" || it->second == "true" || it->second == "on");
+  });
+}
+
+}  // namespace
 
 void applier_state::arrived(const target_arrived& m) {
   device.name_at_init = m.target->name;
@@ -20,6 +39,7 @@ void applier_state::arrived(const target_arrived& m) {
     runtime::log::warn("target", {{"about", warning}});
   }
   desired = std::move(next);
+  actions->override_locks = overrides_locks(*m.target);
   remember_release();
   // What a bad release earned does not delay its repair.
   failures = 0;
@@ -64,7 +84,7 @@ void applier_state::tick(const apply_tick& m) {
 }
 
 void applier_state::begin_round() {
-  if (!desired) {
+  if (!desired || actions->halted()) {
     return;
   }
   if (busy) {
@@ -98,6 +118,7 @@ domain::plan_memory applier_state::memory() {
     }
   }
   m.stopped_by_us = progress.stopped_by_us;
+  actions->remind(m);
   for (const auto& [key, reference] : pulled) {
     m.images_pulled.insert(key);
   }
@@ -105,7 +126,18 @@ domain::plan_memory applier_state::memory() {
 }
 
 void applier_state::plan_from(const domain::current_state& current) {
+  auto asked_for = actions->look(current, *desired);
+  if (actions->halted()) {
+    return;  // the device is about to go down
+  }
+  if (!asked_for.empty()) {
+    return start_steps(std::move(asked_for));
+  }
   auto plan = domain::make_plan(current, *desired, memory());
+  if (!plan.purged.empty()) {
+    return actions->purged(plan.purged) ? plan_from(current)
+                                        : failed("a purge could not be stored as over");
+  }
   if (plan.empty_target_held) {
     runtime::log::warn("the target names no app at all; what runs is kept");
   }
@@ -118,17 +150,23 @@ void applier_state::plan_from(const domain::current_state& current) {
     }
   }
   start_next_fetch();
-  const bool converged =
-    steps.empty() && !plan.waiting && fetch_queue.empty() && !plan.empty_target_held;
+  steps = without_locked(std::move(steps));
+  const bool converged = steps.empty() && !plan.waiting && fetch_queue.empty()
+                         && !plan.empty_target_held && locked.empty();
   // Tidying up images is no part of the update that people wait for.
   const bool reached = !plan.waiting && fetch_queue.empty() && !plan.empty_target_held
+                       && locked.empty()
                        && std::all_of(steps.begin(), steps.end(), [](const auto& s) {
                             return s.kind == step_kind::release_image;
                           });
   if (reached) {
+    force = false;
     note_converged();
   }
   report(current, reached);
+  if (steps.empty() && !locked.empty()) {
+    return failed(locked);
+  }
   if (converged) {
     failures = 0;
     return schedule(again ? apply_pause : apply_patrol);
@@ -148,10 +186,44 @@ milliseconds applier_state::next_fetch_due() const {
   return due - now;
 }
 
+/// What stops or renames a container waits for all update locks of its app: an app never shows two releases without consent.
+std::vector<domain::step> applier_state::without_locked(std::vector<domain::step> steps) {
+  std::set<std::string> needed;
+  for (const auto& s : steps) {
+    const bool wreck = std::any_of(
+      last->containers.begin(),
+      last->containers.end(),
+      [&](const domain::current_container& c) {
+        return c.id == s.id
+               && (c.status == domain::container_status::dead || c.status == domain::container_status::created);
+      });
+    const bool disturbs = s.kind == step_kind::remove || s.kind == step_kind::stop
+                          || s.kind == step_kind::rename || s.kind == step_kind::restart;
+    if (disturbs && !wreck) {
+      needed.insert(s.app);
+    }
+  }
+  actions->unlock_all_but(needed);
+  locked.clear();
+  std::set<std::string> refused;
+  for (const auto& app : needed) {
+    if (const auto got = actions->lock(app, force); !got) {
+      locked = got.error().detail;
+      refused.insert(app);
+    }
+  }
+  std::erase_if(steps, [&](const auto& s) { return refused.contains(s.app); });
+  return steps;
+}
+
 void applier_state::start_steps(std::vector<domain::step> steps) {
   perform_steps m;
   for (const auto& s : steps) {
-    if (s.kind == step_kind::stop) {
+    // What people stop stays stopped; what the target stops is started when it says so again.
+    const auto app = desired->apps.find(s.app);
+    const bool by_target = app != desired->apps.end() && app->second.services.contains(s.service)
+                           && !app->second.services.at(s.service).running;
+    if (s.kind == step_kind::stop && by_target) {
       mark_stopped(s);
     }
     if (s.kind == step_kind::release_image) {
@@ -175,6 +247,7 @@ void applier_state::mark_stopped(const domain::step& s) {
 void applier_state::done(const steps_done& m) {
   busy = false;
   const bool ok = m.failed.empty();
+  actions->done(in_hand, m.failed, m.failed_at, m.engine_down);
   if (ok) {
     const auto before = progress;
     bool images_changed = false;
@@ -202,6 +275,41 @@ void applier_state::done(const steps_done& m) {
     return failed(m.failed);
   }
   schedule(only_waited || no_effect ? apply_wait : milliseconds(0));
+}
+
+void applier_state::asked(const action_asked& m) {
+  if (!desired) {
+    m.what->tell(messages::fail(messages::errc::unavailable, "no target state is known yet"));
+    return;
+  }
+  if (actions->halted()) {
+    m.what->tell(messages::fail(messages::errc::unavailable, "the device is going down"));
+    return;
+  }
+  actions->add(std::move(*m.what));
+  begin_round();
+}
+
+void applier_state::resume() {
+  actions->resume();
+  begin_round();
+}
+
+void applier_state::look_at(const view_wanted& m) {
+  auto view = std::make_shared<domain::device_view>();
+  view->uuid = device.uuid;
+  view->name = device.name_at_init;
+  view->device_type = device.device_type;
+  view->arch = device.device_arch;
+  view->os_version = device.os_version;
+  view->desired = desired;
+  view->current = last;
+  view->downloads = downloads;
+  view->running = progress.running;
+  view->settled = last_converged;
+  view->failed = failures > 0;
+  const auto asker = caf::actor_cast<caf::actor>(self->current_sender());
+  self->send(asker, view_taken{m.ticket, std::move(view)});
 }
 
 void applier_state::failed(const std::string& why) {
@@ -340,6 +448,7 @@ void applier_state::save_progress(const state_store::progress& before) {
 }
 
 void applier_state::report(const domain::current_state& current, bool converged) {
+  last_converged = converged;
   const auto apps = report_apps({current, *desired, downloads, progress, converged, device.uuid});
   self->send(
     links.reporter,
@@ -358,6 +467,7 @@ caf::behavior applier(
   s.store = store;
   s.device = std::move(device);
   s.links = std::move(links);
+  s.actions.emplace(*store, *s.links.locks, s.links.now);
   s.progress = store->load_progress();
   s.pulled = store->load_images();
   // The stored target is carried out at once, with or without a network.
@@ -375,6 +485,10 @@ caf::behavior applier(
     [self](const steps_done& m) { self->state.done(m); },
     [self](const image_progress& m) { self->state.progressed(m); },
     [self](const image_fetched& m) { self->state.fetched(m); },
+    [self](const action_asked& m) { self->state.asked(m); },
+    [self](const view_wanted& m) { self->state.look_at(m); },
+    [self](const force_update&) { self->state.force = true; },
+    [self](const work_again&) { self->state.resume(); },
   };
 }
 

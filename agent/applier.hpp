@@ -4,6 +4,7 @@
 #include "agent/messages.hpp"
 #include "agent/ports.hpp"
 #include "agent/state_store.hpp"
+#include "agent/user_actions.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/event_based_actor.hpp>
@@ -12,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace slipway::agent {
@@ -30,6 +32,7 @@ struct applier_links {
   caf::actor fetch_worker;  ///< a fetcher
   std::function<void()> cancel_fetch;
   std::function<milliseconds()> now;  ///< monotonic
+  update_locks* locks = nullptr;
 };
 
 /// Makes the engine what the target says: look, plan, do, look again, for ever. It is the only one who decides; all its
@@ -44,10 +47,14 @@ struct applier_state {
   void done(const steps_done& m);
   void progressed(const image_progress& m);
   void fetched(const image_fetched& m);
+  void asked(const action_asked& m);
+  void look_at(const view_wanted& m);
+  void resume();
 
   void begin_round();
   void plan_from(const domain::current_state& current);
   void start_steps(std::vector<domain::step> steps);
+  [[nodiscard]] std::vector<domain::step> without_locked(std::vector<domain::step> steps);
   void start_next_fetch();
   void queue_fetch(const domain::step& s);
   void failed(const std::string& why);
@@ -70,6 +77,9 @@ struct applier_state {
   std::shared_ptr<const domain::desired_state> desired;  ///< null until a target is known
   std::shared_ptr<const domain::current_state> last;     ///< newest snapshot
   state_store::progress progress;
+  std::optional<user_actions> actions;
+  std::string locked;  ///< why an update waits, "" = it does not
+  bool force = false;  ///< until the target is reached: by the request that asked for it
   std::map<std::string, std::string> pulled;  ///< image key -> reference this agent began to pull
 
   struct failure {

@@ -21,6 +21,10 @@ public:
   [[nodiscard]] std::string text(const char* key) const;
   /// Numbers, also when written as text; 0 if absent.
   [[nodiscard]] std::int64_t number(const char* key) const;
+  /// As it stands; null if absent.
+  [[nodiscard]] nlohmann::json value(const char* key) const {
+    return content_.value(key, nlohmann::json());
+  }
   void set(const char* key, nlohmann::json value);
   void erase(const char* key);
 

@@ -39,6 +39,12 @@ void pass_failpoint(step_kind kind) {
     case step_kind::release_image:
       SLIPWAY_FAILPOINT("agent.apply.release_image");
       break;
+    case step_kind::remove_volume:
+      SLIPWAY_FAILPOINT("agent.apply.remove_volume");
+      break;
+    case step_kind::restart:
+      SLIPWAY_FAILPOINT("agent.apply.restart");
+      break;
     case step_kind::fetch:
     case step_kind::wait:
       break;
@@ -63,7 +69,8 @@ void engine_worker_state::snapshot() {
 void engine_worker_state::perform(const perform_steps& m) {
   const auto asker = caf::actor_cast<caf::actor>(self->current_sender());
   std::size_t released = 0;
-  for (const auto& s : m.steps) {
+  for (std::size_t at = 0; at < m.steps.size(); ++at) {
+    const auto& s = m.steps[at];
     runtime::log::info(
       "step",
       {{"do", std::string(domain::name(s.kind))}, {"service", s.service}, {"image", s.key}});
@@ -74,7 +81,9 @@ void engine_worker_state::perform(const perform_steps& m) {
       self->send(
         asker,
         steps_done{
-          std::string(domain::name(s.kind)) + " " + s.service + ": " + done.error().detail});
+          std::string(domain::name(s.kind)) + " " + s.service + ": " + done.error().detail,
+          done.error().code == messages::errc::unavailable,
+          at});
       return;
     }
     pass_failpoint(s.kind);

@@ -21,14 +21,16 @@ public:
   virtual ~overlay_port() = default;
   [[nodiscard]] virtual messages::result<void> start() = 0;
   virtual void ack(std::uint64_t notice) = 0;
+  virtual void answer(std::uint64_t epoch, messages::call_answer answer) = 0;
 };
 using overlay_factory = std::function<std::unique_ptr<overlay_port>(link_callbacks)>;
 
 /// Turns notices into polls and answered polls into acknowledgements. After each connect it polls too: a notice may have
-/// died with an edge.
+/// died with an edge. Requests to the supervisor API go to the API's actor, and its answers back.
 struct link_actor_state {
   static inline const char* name = "link";
   void handled(const notice_handled& m);
+  void answered(const call_answered& m);
   caf::stateful_actor<link_actor_state>* self = nullptr;
   std::unique_ptr<overlay_port> overlay;
 };
@@ -36,6 +38,7 @@ struct link_actor_state {
 caf::behavior link_actor(
   caf::stateful_actor<link_actor_state>* self,
   const overlay_factory& make_overlay,
-  caf::actor poller);
+  caf::actor poller,
+  caf::actor api);
 
 }  // namespace slipway::agent

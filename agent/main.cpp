@@ -52,6 +52,12 @@ int main(int argc, char** argv) {
       options.engine_certificates,
       "Where the engine looks for a registry's roots; the balenaRootCA of config.json goes there")
     ->capture_default_str();
+  run
+    ->add_option(
+      "--lock-dir",
+      options.lock_folder,
+      "Folder of update locks, which containers mount; each agent on an engine needs its own")
+    ->capture_default_str();
   run->add_option(
     "--poll-interval-ms",
     options.poll_interval_ms,

@@ -110,6 +110,23 @@ platform_api::get_state(const std::string& uuid, const std::string& etag, const 
   return call(std::move(r), key);
 }
 
+platform_api::result platform_api::get_tags(const std::string& uuid, const std::string& key) {
+  runtime::http_request r;
+  r.url = "/v7/device_tag?$select=id,tag_key,value&$filter=device/any(d:d/uuid%20eq%20'" + uuid
+          + "')&$orderby=tag_key%20asc";
+  return call(std::move(r), key);
+}
+
+platform_api::result
+platform_api::patch_tags(const std::string& uuid, const std::string& tags, const std::string& key) {
+  runtime::http_request r;
+  r.method = "PATCH";
+  r.url = "/device/v3/tags";
+  // Our own text: it parses.
+  r.body = messages::dump_json({{uuid, json::parse(tags)}});
+  return call(std::move(r), key);
+}
+
 platform_api::result platform_api::patch_state(const json& body, const std::string& key) {
   runtime::http_request r;
   r.method = "PATCH";

@@ -37,6 +37,10 @@ public:
   /// `etag` "" = whatever there is.
   [[nodiscard]] result
   get_state(const std::string& uuid, const std::string& etag, const std::string& key);
+  [[nodiscard]] result get_tags(const std::string& uuid, const std::string& key);
+  /// `tags`: JSON, key -> text, null removes.
+  [[nodiscard]] result
+  patch_tags(const std::string& uuid, const std::string& tags, const std::string& key);
   [[nodiscard]] result patch_state(const nlohmann::json& body, const std::string& key);
 
 private:

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,40 @@ public:
     const std::string& pulled) = 0;
   /// Any thread: ends a call with an error.
   virtual void cancel() = 0;
+};
+
+/// The files by which a service says that it must not be stopped now (supervisor.md 7).
+class update_locks {
+public:
+  update_locks() = default;
+  update_locks(const update_locks&) = delete;
+  update_locks& operator=(const update_locks&) = delete;
+  virtual ~update_locks() = default;
+  /// Takes the locks of all these services or none. `force` removes what a service holds. What an earlier process of ours
+  /// left is taken over. Errors: locked (names the service), io_failed.
+  [[nodiscard]] virtual messages::result<void>
+  take(std::int64_t app_id, const std::set<std::string>& services, bool force) = 0;
+  /// Gives up what `take` took.
+  virtual void release(std::int64_t app_id) = 0;
+};
+
+/// What the host can be asked to do. Blocking, seconds at most.
+class host_control {
+public:
+  host_control() = default;
+  host_control(const host_control&) = delete;
+  host_control& operator=(const host_control&) = delete;
+  virtual ~host_control() = default;
+  /// Errors: unsupported (nothing configured), io_failed.
+  [[nodiscard]] virtual messages::result<void> reboot() = 0;
+  [[nodiscard]] virtual messages::result<void> shutdown() = 0;
+  /// Switches the light by which people find the device. False when there is none.
+  virtual bool light(bool on) = 0;
+  /// Output of the host's journal, its end when it is longer than `bytes_max`. Errors: unsupported, io_failed.
+  [[nodiscard]] virtual messages::result<std::string> journal(
+    const std::vector<std::string>& arguments,
+    std::size_t bytes_max) = 0;
+  [[nodiscard]] virtual std::string hostname() = 0;
 };
 
 /// What the device is.

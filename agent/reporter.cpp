@@ -23,6 +23,11 @@ void reporter_state::status(const status_changed& m) {
   plan_next();
 }
 
+void reporter_state::secret(const secret_changed& m) {
+  wanted["api_secret"] = m.api_secret;
+  plan_next();
+}
+
 void reporter_state::tick(const report_tick& m) {
   if (m.round == round) {
     send_report();
@@ -120,10 +125,14 @@ caf::behavior reporter(
     {"api_port", s.settings.api_port},
     {"provisioning_state", nullptr},
     {"provisioning_progress", nullptr}};
+  if (!s.settings.api_secret.empty()) {
+    s.wanted["api_secret"] = s.settings.api_secret;
+  }
   s.plan_next();
   return {
     [self](const state_changed& m) { self->state.apps(m); },
     [self](const status_changed& m) { self->state.status(m); },
+    [self](const secret_changed& m) { self->state.secret(m); },
     [self](const report_tick& m) { self->state.tick(m); },
   };
 }

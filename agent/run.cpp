@@ -5,7 +5,9 @@
 #include "agent/posix/engine_trust.hpp"
 #include "agent/posix/files.hpp"
 #include "agent/posix/host.hpp"
+#include "agent/posix/host_commands.hpp"
 #include "agent/posix/http.hpp"
+#include "agent/posix/lock_files.hpp"
 #include "agent/supervisor.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
@@ -37,6 +39,9 @@ public:
     : link_(std::move(options), std::move(callbacks)) {}
   messages::result<void> start() override { return link_.start(); }
   void ack(std::uint64_t notice) override { link_.ack(notice); }
+  void answer(std::uint64_t epoch, messages::call_answer answer) override {
+    link_.answer(epoch, std::move(answer));
+  }
 
 private:
   overlay_link link_;
@@ -61,6 +66,27 @@ runtime::http_client::options client_options(const device_config& config) {
   return o;
 }
 
+std::vector<std::string> words_of(const nlohmann::json& list) {
+  std::vector<std::string> out;
+  for (const auto& word : list.is_array() ? list : nlohmann::json::array()) {
+    if (word.is_string()) {
+      out.push_back(word.get<std::string>());
+    }
+  }
+  return out;
+}
+
+host_command_settings commands_of(const device_config& config) {
+  host_command_settings s;
+  const auto commands = config.value("hostCommands");
+  if (commands.is_object()) {
+    s.reboot = words_of(commands.value("reboot", nlohmann::json()));
+    s.shutdown = words_of(commands.value("shutdown", nlohmann::json()));
+  }
+  s.led_file = config.text("ledFile");
+  return s;
+}
+
 /// Everything the actors use, in one place that outlives them.
 struct installation {
   fs::path state_folder;
@@ -71,9 +97,13 @@ struct installation {
   posix_http provision_http{client_options(config)};
   posix_http poll_http{client_options(config)};
   posix_http report_http{client_options(config)};
+  posix_http local_http{client_options(config)};
   platform_api provision_api;
   platform_api poll_api;
   platform_api report_api;
+  platform_api local_api;
+  lock_files locks;
+  host_commands commands;
   docker_host engine;
   docker_host fetch_engine;
   provisioning work;
@@ -86,9 +116,14 @@ struct installation {
       provision_api(provision_http, config.api_endpoint()),
       poll_api(poll_http, config.api_endpoint()),
       report_api(report_http, config.api_endpoint()),
+      local_api(local_http, config.api_endpoint()),
+      locks(o.lock_folder),
+      commands(commands_of(config)),
       engine(o.engine),
       fetch_engine(o.engine),
-      work(config, provision_api, store, key_of(), host.facts()) {}
+      work(config, provision_api, store, key_of(), host.facts()) {
+    engine.set_locks(&locks);
+  }
 
   [[nodiscard]] key_maker key_of() const {
     return [folder = state_folder](const std::string& uuid) {
@@ -135,6 +170,9 @@ agent_world make_world(installation& i) {
   w.fetch_engine = &i.fetch_engine;
   w.poll_api = &i.poll_api;
   w.report_api = &i.report_api;
+  w.local_api = &i.local_api;
+  w.locks = &i.locks;
+  w.control = &i.commands;
   w.identity_known = [&i,
                       endpoint = i.config.api_endpoint(),
                       registry = i.config.text("registryEndpoint")](const registered& m) {
@@ -145,12 +183,14 @@ agent_world make_world(installation& i) {
     i.provision_http.cancel();
     i.poll_http.cancel();
     i.report_http.cancel();
+    i.local_http.cancel();
     i.engine.cancel();
     i.fetch_engine.cancel();
   };
   w.overlay = make_overlay(i);
   w.now = [] { return milliseconds(runtime::steady_ms()); };
   w.random = random_upto;
+  w.new_secret = [] { return runtime::random_token(32); };
   return w;
 }
 

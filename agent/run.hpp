@@ -10,6 +10,7 @@ struct run_options {
   std::string engine = "unix:///var/run/docker.sock";
   /// Where the engine looks for a registry's roots; "" = leave it alone.
   std::string engine_certificates = "/etc/docker/certs.d";
+  std::string lock_folder = "/tmp/balena-supervisor/services";  ///< of update locks
   int poll_interval_ms = 0;  ///< 0 = as config.json and the platform say
   int report_gap_ms = 1000;
   bool verbose = false;

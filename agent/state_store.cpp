@@ -106,6 +106,30 @@ messages::result<void> state_store::save_progress(const progress& p) {
     {{"running", p.running}, {"stopped", p.stopped_by_us}, {"releases", p.releases}});
 }
 
+std::set<std::string> state_store::load_purges() {
+  std::set<std::string> out;
+  const auto j = load("purge.json");
+  for (const auto& app : j.is_array() ? j : json::array()) {
+    if (app.is_string()) {
+      out.insert(app.get<std::string>());
+    }
+  }
+  return out;
+}
+
+messages::result<void> state_store::save_purges(const std::set<std::string>& apps) {
+  return save("purge.json", apps);
+}
+
+std::string state_store::load_api_secret() {
+  const auto j = load("api_secret.json");
+  return j.is_string() ? j.get<std::string>() : std::string();
+}
+
+messages::result<void> state_store::save_api_secret(const std::string& secret) {
+  return save("api_secret.json", secret);
+}
+
 std::string state_store::load_announced() {
   const auto j = load("announced.json");
   return j.is_string() ? j.get<std::string>() : std::string();

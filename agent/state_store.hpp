@@ -47,6 +47,14 @@ public:
   [[nodiscard]] progress load_progress();
   [[nodiscard]] messages::result<void> save_progress(const progress& p);
 
+  /// Apps whose volumes are being emptied.
+  [[nodiscard]] std::set<std::string> load_purges();
+  [[nodiscard]] messages::result<void> save_purges(const std::set<std::string>& apps);
+
+  /// Key of the supervisor API; "" = none yet.
+  [[nodiscard]] std::string load_api_secret();
+  [[nodiscard]] messages::result<void> save_api_secret(const std::string& secret);
+
   /// What was announced to the platform after registration: `uuid public-key`.
   [[nodiscard]] std::string load_announced();
   [[nodiscard]] messages::result<void> save_announced(const std::string& what);

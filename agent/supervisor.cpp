@@ -52,7 +52,9 @@ void supervisor_state::start_workers() {
       identity.device_key,
       settings.report_gap,
       milliseconds(300'000),
-      settings.poll_interval},
+      settings.poll_interval,
+      48484,
+      api_secret()},
     reporter_links{world.host, world.now});
   const auto engine = start("engine", engine_worker, world.engine);
   const auto fetching = start("fetcher", fetcher, world.fetch_engine);
@@ -66,7 +68,8 @@ void supervisor_state::start_workers() {
       engine,
       fetching,
       [host = world.fetch_engine] { host->cancel(); },
-      world.now});
+      world.now,
+      world.locks});
   living.emplace(applying->address(), "applier");
   poller_actor = start(
     "poller",
@@ -84,9 +87,35 @@ void supervisor_state::start_workers() {
       // The link comes later, and may be another one by then: acknowledgements go through here.
       [me = caf::actor(self)](std::uint64_t id) { caf::anon_send(me, notice_handled{id}); },
       world.random});
+  api_actor = start(
+    "api",
+    local_api,
+    local_api_settings{identity.uuid, identity.device_key},
+    local_api_links{
+      applying,
+      poller_actor,
+      reporting,
+      world.host,
+      world.control,
+      world.local_api,
+      world.store,
+      world.now,
+      world.new_secret});
   if (link_allowed) {
     start_link();
   }
+}
+
+/// Made once and kept: containers are given it, and must not be made anew because of another one.
+std::string supervisor_state::api_secret() {
+  auto secret = world.store->load_api_secret();
+  if (secret.empty()) {
+    secret = world.new_secret();
+    if (auto saved = world.store->save_api_secret(secret); !saved) {
+      runtime::log::warn("API key not stored", {{"why", saved.error().detail}});
+    }
+  }
+  return secret;
 }
 
 void supervisor_state::announced_now() {
@@ -104,11 +133,12 @@ void supervisor_state::start_link() {
   const overlay_factory make = [make = world.overlay, uuid = identity.uuid](link_callbacks c) {
     return make(uuid, std::move(c));
   };
-  link = start("link", link_actor, make, poller_actor);
+  link = start("link", link_actor, make, poller_actor, api_actor);
 }
 
 void supervisor_state::kill_all() {
   poller_actor = nullptr;
+  api_actor = nullptr;
   link = nullptr;
   world.cancel_calls();
   for (const auto& [address, what] : living) {

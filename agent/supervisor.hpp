@@ -2,6 +2,7 @@
 
 #include "agent/applier.hpp"
 #include "agent/link.hpp"
+#include "agent/local_api.hpp"
 #include "agent/poller.hpp"
 #include "agent/ports.hpp"
 #include "agent/provisioner.hpp"
@@ -27,12 +28,16 @@ struct agent_world {
   container_host* fetch_engine = nullptr;
   platform_api* poll_api = nullptr;
   platform_api* report_api = nullptr;
+  platform_api* local_api = nullptr;  ///< for what local callers want to know of the platform
+  update_locks* locks = nullptr;
+  host_control* control = nullptr;
   std::function<void(const registered&)> identity_known;  ///< before any worker starts
   std::function<void()> cancel_calls;                     ///< of all blocking ports, any thread
   /// Empty = no overlay configured.
   std::function<std::unique_ptr<overlay_port>(const std::string& uuid, link_callbacks)> overlay;
   std::function<milliseconds()> now;
   std::function<std::uint64_t(std::uint64_t)> random;
+  std::function<std::string()> new_secret;
   bool detach = true;  ///< false puts blocking actors on the scheduler, for tests
 };
 
@@ -63,6 +68,7 @@ struct supervisor_state {
   void start_provisioner();
   void start_workers();
   void start_link();
+  [[nodiscard]] std::string api_secret();
   template <class F, class... Ts>
   caf::actor start(const char* what, F behavior, Ts&&... arguments);
   void kill_all();
@@ -73,6 +79,7 @@ struct supervisor_state {
   registered identity;
   std::map<caf::actor_addr, std::string> living;
   caf::actor poller_actor;
+  caf::actor api_actor;
   caf::actor link;
   bool link_allowed = false;
   bool failed = false;

@@ -48,6 +48,8 @@ public:
 private:
   void clean_up_wrecks();
   void plan_app(const desired_app& app);
+  void purge(const desired_app& app);
+  bool restart_asked(const desired_app& app);
   bool fetch_missing(const desired_app& app);
   bool remove_replaced(const desired_app& app);
   bool make_objects(const desired_app& app);
@@ -236,7 +238,60 @@ void planner::run_services(const desired_app& app) {
   }
 }
 
+/// Containers first, since they hold the volumes. What is made anew comes only after the purge was noted as over: a volume
+/// that already holds new data can never be removed by it.
+void planner::purge(const desired_app& app) {
+  bool left = false;
+  for (const auto& c : current_.containers) {
+    if (c.app_uuid == app.uuid) {
+      left = true;
+      if (!wrecks_.contains(c.id)) {
+        add(remove_step(c));
+      }
+    }
+  }
+  if (left) {
+    return;
+  }
+  for (const auto& v : current_.volumes) {
+    if (v.app_uuid == app.uuid) {
+      left = true;
+      add(object_step(step_kind::remove_volume, app.uuid, v.name, v.id));
+    }
+  }
+  if (!left) {
+    plan_.purged.insert(app.uuid);
+  }
+}
+
+/// A container that can be made again right away is, so that it begins afresh; another one, of a release that is being
+/// replaced, is stopped and started as it is.
+bool planner::restart_asked(const desired_app& app) {
+  const bool all_images = std::all_of(app.services.begin(), app.services.end(), [&](const auto& s) {
+    return current_.images.contains(s.second.image_key);
+  });
+  bool asked = false;
+  for (const auto& c : current_.containers) {
+    if (c.app_uuid != app.uuid || wrecks_.contains(c.id) || !memory_.restart.contains(c.id)) {
+      continue;
+    }
+    const auto it = app.services.find(c.service);
+    const bool again = all_images && it != app.services.end()
+                       && it->second.config_hash == c.config_hash && it->second.running;
+    add(again ? remove_step(c) : step{step_kind::restart, app.uuid, c.service, c.id, "", ""});
+    asked = true;
+  }
+  return asked;
+}
+
 void planner::plan_app(const desired_app& app) {
+  if (memory_.purge.contains(app.uuid)) {
+    purge(app);
+    return;
+  }
+  if (restart_asked(app)) {
+    return;
+  }
   if (fetch_missing(app) || remove_replaced(app) || make_objects(app)) {
     return;
   }
@@ -268,7 +323,8 @@ void planner::leave_apps() {
 /// Last of all, once nothing else is left to do: an image that no longer serves may still be what a rollback needs.
 void planner::release_images() {
   if (
-    !plan_.steps.empty() || plan_.waiting || !memory_.fetching.empty() || plan_.empty_target_held) {
+    !plan_.steps.empty() || plan_.waiting || !memory_.purge.empty() || !memory_.fetching.empty()
+    || plan_.empty_target_held) {
     return;
   }
   std::set<std::string> needed;
@@ -320,6 +376,10 @@ std::string_view name(step_kind kind) {
       return "rename";
     case step_kind::release_image:
       return "release_image";
+    case step_kind::remove_volume:
+      return "remove_volume";
+    case step_kind::restart:
+      return "restart";
     case step_kind::wait:
       return "wait";
   }

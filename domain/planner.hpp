@@ -18,6 +18,7 @@ struct current_container {
   container_status status = container_status::created;
   std::int64_t created = 0;  ///< any clock; only compared
   std::string app_uuid;
+  std::int64_t app_id = 0;
   std::string service;
   std::string config_hash;
   std::set<std::string> networks;  ///< engine names
@@ -52,6 +53,8 @@ enum class step_kind {
   start,           ///< app, service, id
   rename,          ///< id, name: only the release changed
   release_image,   ///< key: give up the hold on an image
+  remove_volume,   ///< id, service: its compose name; only when a purge was asked for
+  restart,         ///< id: stop and start the container as it is
   wait,            ///< the engine is busy with something of ours: look again
 };
 
@@ -73,6 +76,8 @@ struct plan_memory {
   std::set<std::string> fetch_delayed;  ///< image keys that failed and are not due again
   std::set<std::string> stopped_by_us;  ///< container ids stopped because of `running: false`
   std::set<std::string> images_pulled;  ///< keys that this agent began to pull, held or not
+  std::set<std::string> restart;        ///< container ids that people asked to restart
+  std::set<std::string> purge;          ///< app uuids whose volumes people asked to empty
 };
 
 struct plan {
@@ -81,10 +86,12 @@ struct plan {
   bool waiting = false;  ///< for a pull that runs or is delayed
   /// The target named no app at all while containers are there. That is never meant, so nothing is removed.
   bool empty_target_held = false;
+  /// Apps of `plan_memory::purge` that have neither container nor volume left: the purge is over once that is on disk.
+  std::set<std::string> purged;
 };
 
 /// Pure: what to do next so that `current` becomes `desired`. Per app: fetch all images; then remove what is replaced; then
-/// networks and volumes; then create and start in order. Volumes are never removed. docs/protocols/agent.md
+/// networks and volumes; then create and start in order. Volumes are removed only by a purge. docs/protocols/agent.md
 [[nodiscard]] plan
 make_plan(const current_state& current, const desired_state& desired, const plan_memory& memory);
 

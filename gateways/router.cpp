@@ -7,6 +7,7 @@
 #include "gateways/device/log_gateway.hpp"
 #include "gateways/device/platform.hpp"
 #include "gateways/device/provisioning.hpp"
+#include "gateways/device/supervisor_proxy.hpp"
 #include "gateways/hosts.hpp"
 #include "gateways/route_table.hpp"
 #include "messages/json.hpp"
@@ -30,6 +31,7 @@ struct router::impl {
   device::provisioning provisioning;
   device::platform platform;
   device::log_gateway logs;
+  device::supervisor_proxy supervisors;
   route_table table;  // last: its handlers call the others
 
   impl(std::shared_ptr<const services> services_, parts parts_, std::string domain_)
@@ -43,6 +45,7 @@ struct router::impl {
       provisioning(services_, types),
       platform(services_),
       logs(services_),
+      supervisors(services_),
       table(routes()) {}
 
   std::vector<route> routes();
@@ -105,6 +108,12 @@ std::vector<route> router::impl::routes() {
     {"POST", "/device/v2/:uuid/logs", to(logs, &device::log_gateway::post_batch, "uuid")},
     {"POST", "/device/v2/:uuid/log-stream", to(logs, &device::log_gateway::post_stream, "uuid")},
     {"GET", "/device/v2/:uuid/logs", to(logs, &device::log_gateway::get, "uuid")},
+
+    // What devices are asked to do (balena-api.md 8.12).
+    {"POST", "/supervisor/*", to(supervisors, &device::supervisor_proxy::forward)},
+    {"POST",
+     "/application/:id/restart",
+     to(supervisors, &device::supervisor_proxy::restart_application, "id")},
 
     // The platform.
     {"GET", "/ping", to(*this, &impl::ping)},

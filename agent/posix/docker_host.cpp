@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 
 namespace slipway::agent {
@@ -141,6 +142,8 @@ messages::result<void> docker_host::read_containers(domain::current_state& out) 
     x.created = c.created;
     x.app_uuid = label(c.labels, domain::label_app_uuid);
     x.service = label(c.labels, domain::label_service_name);
+    const auto app_id = label(c.labels, domain::label_app_id);
+    std::from_chars(app_id.data(), app_id.data() + app_id.size(), x.app_id);
     x.config_hash = label(c.labels, domain::label_config);
     const auto& networks = member(*whole, {"NetworkSettings", "Networks"});
     if (networks.is_object()) {
@@ -248,12 +251,34 @@ messages::result<void> docker_host::perform(
       return start(step.id, *service);
     case step_kind::rename:
       return engine_.rename_container(step.id, service->container_name);
+    case step_kind::remove_volume:
+      return remove_volume(step.id);
+    case step_kind::restart: {
+      const std::chrono::seconds grace =
+        service == nullptr ? stop_grace_default : std::chrono::seconds(service->stop_seconds);
+      const auto done = engine_.restart_container(step.id, grace);
+      return is(done, errc::not_found) ? messages::result<void>() : done;
+    }
     case step_kind::fetch:
     case step_kind::release_image:
     case step_kind::wait:
       break;
   }
   return {};
+}
+
+messages::result<void> docker_host::remove_volume(const std::string& name) {
+  const auto there = engine_.inspect_volume(name);
+  if (!there) {
+    return there.error().code == errc::not_found ? messages::result<void>()
+                                                 : tl::unexpected(there.error());
+  }
+  // The identity is checked once more: this destroys people's data.
+  if (label(there->labels, domain::label_device) != uuid_) {
+    return fail(errc::rule_violated, "volume is not this device's");
+  }
+  const auto removed = engine_.remove_volume(name);
+  return is(removed, errc::not_found) ? messages::result<void>() : removed;
 }
 
 messages::result<void> docker_host::remove(const std::string& id) {
@@ -309,6 +334,16 @@ messages::result<void> docker_host::create(
       return fail(errc::not_found, "no container of service " + service.shares_network_of);
     }
     body["HostConfig"]["NetworkMode"] = "container:" + provider->front().id;
+  }
+  // Not part of the configuration's hash: where locks lie is the agent's business and no reason to make a container anew.
+  if (const auto folder = locks_ == nullptr ? messages::result<std::string>(std::string())
+                                            : locks_->prepare(app.id, service.service);
+      folder && !folder->empty()) {
+    body["HostConfig"]["Binds"].push_back(*folder + ":/tmp/balena:rw");
+    body["HostConfig"]["Binds"].push_back(*folder + ":/tmp/resin:rw");
+    for (const char* prefix : {"BALENA_", "RESIN_"}) {
+      body["Env"].push_back(std::string(prefix) + "APP_LOCK_PATH=/tmp/balena/updates.lock");
+    }
   }
   const auto made = engine_.create_container(service.container_name, body);
   if (!made) {

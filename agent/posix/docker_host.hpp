@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/ports.hpp"
+#include "agent/posix/lock_files.hpp"
 #include "runtime/container_engine.hpp"
 
 #include <string>
@@ -24,6 +25,8 @@ public:
 
   /// Before use: the identity may be final only after registration.
   void set_identity(std::string uuid, registry_login login);
+  /// Makes the folder of update locks that a container mounts. Outlives this; null = none.
+  void set_locks(lock_files* locks) { locks_ = locks; }
 
   messages::result<domain::current_state> snapshot() override;
   messages::result<void> perform(const domain::step& step, const domain::desired_state& desired)
@@ -44,11 +47,13 @@ private:
   messages::result<void> start(const std::string& id, const domain::desired_service& service);
   messages::result<void> remove(const std::string& id);
   messages::result<void> create_volume(const domain::desired_object& volume);
+  messages::result<void> remove_volume(const std::string& name);
   [[nodiscard]] std::string keep_tag(const std::string& key) const;
 
   runtime::container_engine engine_;
   std::string uuid_;
   registry_login login_;
+  lock_files* locks_ = nullptr;
 };
 
 /// Percent of a pull from the engine's events per layer; never goes back.

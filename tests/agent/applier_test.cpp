@@ -25,6 +25,7 @@ struct fixture {
   memory_files files;
   state_store store{files};
   fake_engine engine;
+  fake_locks locks;
   std::vector<json> reports;
   int cancels = 0;
   caf::actor ear = world.system().spawn(report_listener, &reports);
@@ -51,7 +52,8 @@ struct fixture {
         worker,
         fetch_worker,
         [this] { ++cancels; },
-        [this] { return world.now(); }});
+        [this] { return world.now(); },
+        &locks});
     world.run();
   }
   void target(const std::string& commit, json services) {
@@ -63,6 +65,21 @@ struct fixture {
       target_arrived{std::make_shared<const domain::target_state>(std::move(*t))});
     world.run();
   }
+  /// Asks for an action on the app; the outcome comes into `told`.
+  void ask(domain::api_action_kind kind, bool force = false) {
+    auto a = std::make_shared<asked_action>();
+    a->action.kind = kind;
+    a->action.app_uuid = app_uuid;
+    a->action.app_id = 12;
+    a->action.force = force;
+    a->deadline = world.now() + 50s;
+    a->tell = [this](const messages::result<std::string>& r) {
+      told.push_back(r ? "done" : r.error().detail);
+    };
+    caf::anon_send(actor, action_asked{std::move(a)});
+    world.run();
+  }
+  std::vector<std::string> told;
   json release(const std::string& commit) const {
     return reports.back()[app_uuid]["releases"][commit];
   }
@@ -269,4 +286,142 @@ TEST_CASE("a stop that the target asked for is remembered over a restart") {
   f.target("c1", services);
   f.world.advance(5s);
   CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+}
+
+namespace {
+
+json with_volume() {
+  return {
+    {"web", service_json(1, 'a', {{"volumes", {"data:/data"}}})},
+    {"db", service_json(2, 'b', {{"volumes", {"data:/data", "more:/more"}}})}};
+}
+
+}  // namespace
+
+TEST_CASE("a purge removes the app's containers and volumes, makes them anew, and pulls nothing") {
+  fixture f;
+  f.boot();
+  f.target("c1", with_volume());
+  f.world.advance(5s);
+  f.engine.model.log.clear();
+  const auto pulls = f.engine.pulls.size();
+  f.ask(domain::api_action_kind::purge);
+  f.world.advance(5s);
+  CHECK(f.told == std::vector<std::string>{"done"});
+  CHECK(f.engine.model.count("remove_volume data") == 1);
+  CHECK(f.engine.model.count("remove_volume more") == 1);
+  CHECK(f.engine.model.count("create_volume data") == 1);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+  CHECK(f.engine.model.service("db")->status == domain::container_status::running);
+  CHECK(f.engine.pulls.size() == pulls);
+  CHECK(f.store.load_purges().empty());
+  CHECK(f.locks.taken.empty());
+}
+
+TEST_CASE("a purge that a crash interrupted goes on, and one that was over is not done again") {
+  fixture f;
+  f.boot();
+  f.target("c1", with_volume());
+  f.world.advance(5s);
+  REQUIRE(f.store.save_target({"e", target_json("c1", release_json(1, with_volume()))}));
+  SECTION("noted, nothing done") {
+    REQUIRE(f.store.save_purges({app_uuid}));
+  }
+  SECTION("containers are gone") {
+    REQUIRE(f.store.save_purges({app_uuid}));
+    f.engine.model.state.containers.clear();
+  }
+  SECTION("one volume is gone too") {
+    REQUIRE(f.store.save_purges({app_uuid}));
+    f.engine.model.state.containers.clear();
+    f.engine.model.state.volumes.pop_back();
+  }
+  f.engine.model.log.clear();
+  f.boot();
+  f.world.advance(10s);
+  CHECK(f.store.load_purges().empty());
+  CHECK(f.engine.model.count("remove_volume data") == 1);
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+  f.engine.model.log.clear();
+  f.boot();
+  f.world.advance(60s);
+  CHECK(f.engine.model.log.empty());
+}
+
+TEST_CASE(
+  "a purge that cannot be noted is not begun, one that cannot be stored as over makes nothing "
+  "anew") {
+  fixture f;
+  f.boot();
+  f.target("c1", with_volume());
+  f.world.advance(5s);
+  f.engine.model.log.clear();
+  SECTION("not noted") {
+    f.files.full = true;
+    f.ask(domain::api_action_kind::purge);
+    f.world.advance(5s);
+    REQUIRE(f.told.size() == 1);
+    CHECK(f.told[0] != "done");
+    CHECK(f.engine.model.count("remove_volume data") == 0);
+    CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+  }
+  SECTION("not stored as over") {
+    REQUIRE(f.store.save_target({"e", target_json("c1", release_json(1, with_volume()))}));
+    REQUIRE(f.store.save_purges({app_uuid}));
+    f.files.full = true;
+    f.boot();
+    f.world.advance(20s);
+    CHECK(f.engine.model.count("remove_volume data") == 1);
+    CHECK(f.engine.model.count("create_volume data") == 0);
+    f.files.full = false;
+    f.world.advance(60s);
+    CHECK(f.engine.model.count("remove_volume data") == 1);
+    CHECK(f.engine.model.count("create_volume data") == 1);
+    CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+  }
+}
+
+TEST_CASE("a volume that the engine will not remove ends the purge, and the services come back") {
+  fixture f;
+  f.boot();
+  f.target("c1", with_volume());
+  f.world.advance(5s);
+  f.engine.refuse = "remove_volume";
+  f.ask(domain::api_action_kind::purge);
+  f.world.advance(20s);
+  REQUIRE(f.told.size() == 1);
+  CHECK(f.told[0].find("remove_volume") != std::string::npos);
+  CHECK(f.store.load_purges().empty());
+  CHECK(f.engine.model.service("web")->status == domain::container_status::running);
+}
+
+TEST_CASE("a restart while another release is pulled restarts what runs, as it is") {
+  fixture f;
+  f.boot();
+  f.target("c1", one());
+  f.world.advance(5s);
+  const auto id = f.engine.model.service("web")->id;
+  f.engine.pull_fails[std::string(64, 'b')] = 1000;
+  f.target("c2", one('b'));
+  f.world.advance(2s);
+  f.engine.model.log.clear();
+  f.ask(domain::api_action_kind::restart);
+  f.world.advance(5s);
+  CHECK(f.told == std::vector<std::string>{"done"});
+  CHECK(f.engine.model.count("restart web") == 1);
+  CHECK(f.engine.model.service("web")->id == id);
+}
+
+TEST_CASE("actions are carried out one after the other") {
+  fixture f;
+  f.boot();
+  f.target("c1", with_volume());
+  f.world.advance(5s);
+  f.engine.model.log.clear();
+  f.ask(domain::api_action_kind::purge);
+  f.ask(domain::api_action_kind::restart);
+  f.world.advance(20s);
+  CHECK(f.told == std::vector<std::string>{"done", "done"});
+  CHECK(f.engine.model.count("remove web") == 2);
+  CHECK(f.engine.model.count("remove_volume data") == 1);
 }

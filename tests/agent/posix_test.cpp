@@ -1,12 +1,15 @@
 #include "agent/posix/docker_host.hpp"
 #include "agent/posix/files.hpp"
 #include "agent/posix/host.hpp"
+#include "agent/posix/host_commands.hpp"
+#include "agent/posix/lock_files.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 using namespace slipway;
 using namespace slipway::agent;
@@ -90,4 +93,99 @@ TEST_CASE("the progress of a pull only grows and ends at a hundred") {
     last = now;
   }
   CHECK(last == 100);
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct locked_folder {
+  test::temp_folder folder;
+  fs::path root{fs::path(folder.path()) / "services"};
+  lock_files locks{root};
+  [[nodiscard]] fs::path at(const std::string& service, const std::string& name = "updates.lock")
+    const {
+    return root / "7" / service / name;
+  }
+  void service_locks(const std::string& service) {
+    REQUIRE(locks.prepare(7, service));
+    std::ofstream(at(service)) << "mine";
+    // Not the user that stands for a supervisor.
+    if (::geteuid() == 0) {
+      REQUIRE(::chown(at(service).c_str(), 1000, 1000) == 0);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("update locks are taken for all services of an app, and given up") {
+  locked_folder f;
+  REQUIRE(f.locks.take(7, {"web", "db"}, false));
+  for (const char* service : {"web", "db"}) {
+    CHECK(fs::exists(f.at(service)));
+    CHECK(fs::exists(f.at(service, "resin-updates.lock")));
+    CHECK((fs::status(f.root / "7" / service).permissions() & fs::perms::mask) == fs::perms(01777));
+  }
+  f.locks.release(7);
+  CHECK_FALSE(fs::exists(f.at("web")));
+  CHECK_FALSE(fs::exists(f.at("db", "resin-updates.lock")));
+}
+
+TEST_CASE("a lock of one service refuses all, and force removes it") {
+  if (::geteuid() != 0) {
+    return;  // another user's file cannot be made
+  }
+  locked_folder f;
+  f.service_locks("web");
+  const auto refused = f.locks.take(7, {"api", "web"}, false);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == messages::errc::locked);
+  CHECK(refused.error().detail.find("web") != std::string::npos);
+  CHECK_FALSE(fs::exists(f.at("api")));
+  CHECK(fs::exists(f.at("web")));
+  REQUIRE(f.locks.take(7, {"api", "web"}, true));
+  f.locks.release(7);
+  CHECK_FALSE(fs::exists(f.at("web")));
+}
+
+TEST_CASE("a folder of a lock's name is a lock, and so is a link, which is not followed") {
+  locked_folder f;
+  REQUIRE(f.locks.prepare(7, "web"));
+  SECTION("folder") {
+    fs::create_directory(f.at("web"));
+    CHECK_FALSE(f.locks.take(7, {"web"}, false));
+  }
+  SECTION("link") {
+    const auto precious = f.root / "precious";
+    std::ofstream(precious) << "data";
+    fs::create_symlink(precious, f.at("web"));
+    CHECK_FALSE(f.locks.take(7, {"web"}, false));
+    REQUIRE(f.locks.take(7, {"web"}, true));
+    CHECK(fs::file_size(precious) == 4);
+  }
+}
+
+TEST_CASE("locks that an earlier process of ours left are taken over") {
+  locked_folder f;
+  REQUIRE(f.locks.take(7, {"web"}, false));
+  lock_files after_crash(f.root);
+  REQUIRE(after_crash.take(7, {"web"}, false));
+  after_crash.release(7);
+  CHECK_FALSE(fs::exists(f.at("web")));
+}
+
+TEST_CASE(
+  "a host command runs without a shell, its output is bounded, and it is killed when it hangs") {
+  CHECK(run_command({"echo", "$HOME; a"}, 100, 10'000) == "$HOME; a\n");
+  CHECK(run_command({"seq", "1", "100000"}, 10, 10'000) == "00\n100000\n");
+  CHECK_FALSE(run_command({"false"}, 100, 10'000));
+  CHECK_FALSE(run_command({"/no/such/program"}, 100, 10'000));
+  const auto hung = run_command({"sleep", "600"}, 100, 200);
+  REQUIRE_FALSE(hung);
+  CHECK(hung.error().code == messages::errc::timed_out);
+  host_commands none({});
+  CHECK(none.reboot().error().code == messages::errc::unsupported);
+  CHECK(none.shutdown().error().detail.find("hostCommands") != std::string::npos);
+  CHECK_FALSE(none.light(true));
 }

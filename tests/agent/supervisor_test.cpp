@@ -16,15 +16,21 @@ namespace {
 
 class fake_overlay : public overlay_port {
 public:
-  fake_overlay(std::vector<std::uint64_t>& acks, link_callbacks c, link_callbacks*& out)
-    : acks_(acks), callbacks_(std::move(c)) {
+  fake_overlay(
+    std::vector<std::uint64_t>& acks,
+    std::vector<messages::call_answer>& answers,
+    link_callbacks c,
+    link_callbacks*& out)
+    : acks_(acks), answers_(answers), callbacks_(std::move(c)) {
     out = &callbacks_;
   }
   messages::result<void> start() override { return {}; }
   void ack(std::uint64_t id) override { acks_.push_back(id); }
+  void answer(std::uint64_t, messages::call_answer a) override { answers_.push_back(std::move(a)); }
 
 private:
   std::vector<std::uint64_t>& acks_;
+  std::vector<messages::call_answer>& answers_;
   link_callbacks callbacks_;
 };
 
@@ -40,6 +46,9 @@ struct fixture {
   std::optional<device_config> config;
   std::optional<provisioning> work;
   std::vector<std::uint64_t> acks;
+  std::vector<messages::call_answer> answers;
+  fake_locks locks;
+  fake_control control;
   link_callbacks* overlay = nullptr;
   json target = target_json("c1", release_json(1, {{"web", service_json(1, 'a')}}));
   bool platform_down = false;
@@ -91,11 +100,14 @@ struct fixture {
     w.store = &store;
     w.host = &host;
     w.engine = w.fetch_engine = &engine;
-    w.poll_api = w.report_api = &api;
+    w.poll_api = w.report_api = w.local_api = &api;
+    w.locks = &locks;
+    w.control = &control;
+    w.new_secret = [] { return std::string("secret"); };
     w.identity_known = [](const registered&) {};
     w.cancel_calls = [] {};
     w.overlay = [this](const std::string&, link_callbacks c) {
-      return std::make_unique<fake_overlay>(acks, std::move(c), overlay);
+      return std::make_unique<fake_overlay>(acks, answers, std::move(c), overlay);
     };
     w.now = [this] { return world.now(); };
     w.random = [](std::uint64_t) { return std::uint64_t{0}; };
@@ -104,6 +116,20 @@ struct fixture {
     s.device = a_device();
     actor = world.system().spawn(supervisor, std::move(w), std::move(s));
     world.run();
+  }
+  /// A request through the overlay; its answer once the actors are at rest.
+  messages::call_answer
+  call(const std::string& method, const std::string& path, const std::string& body = "") {
+    static std::uint64_t number = 0;
+    const auto before = answers.size();
+    overlay->on_call(7, {++number, method, path, body, 50'000});
+    world.run();
+    for (int i = 0; i < 100 && answers.size() == before; ++i) {
+      world.advance(100ms);
+    }
+    REQUIRE(answers.size() == before + 1);
+    CHECK(answers.back().id == number);
+    return answers.back();
   }
   bool runs() {
     const auto* c = engine.model.service("web");
@@ -200,4 +226,200 @@ TEST_CASE("a stop ends all actors and leaves the containers") {
   CHECK(f.http.asked.size() == asked);
   CHECK(f.engine.model.log.empty());
   CHECK(f.runs());
+}
+
+namespace {
+
+/// A device whose service runs and whose overlay is up.
+struct running_fixture : fixture {
+  running_fixture() {
+    boot();
+    world.advance(5s);
+    REQUIRE(runs());
+    REQUIRE(overlay != nullptr);
+  }
+  std::string id() { return engine.model.service("web")->id; }
+};
+
+}  // namespace
+
+TEST_CASE("what only shows the device is answered at once") {
+  running_fixture f;
+  CHECK(f.call("GET", "/ping").body == "OK");
+  const auto device = f.call("GET", "/v1/device");
+  CHECK(device.status == 200);
+  CHECK(json::parse(device.body)["commit"] == "c1");
+  CHECK(json::parse(device.body)["update_pending"] == false);
+  const auto state = json::parse(f.call("GET", "/v2/state/status").body);
+  CHECK(state["appState"] == "applied");
+  CHECK(state["containers"][0]["containerId"] == f.id());
+  CHECK(f.call("GET", "/v1/nonsense").status == 404);
+}
+
+TEST_CASE("a restart makes a new container and answers when it runs") {
+  running_fixture f;
+  const auto before = f.id();
+  const auto a = f.call("POST", "/v1/restart", R"({"appId":12})");
+  CHECK(a.status == 200);
+  CHECK(a.body == "OK");
+  CHECK(f.runs());
+  CHECK(f.id() != before);
+  CHECK(f.locks.taken.empty());
+}
+
+TEST_CASE("a stopped service stays stopped until it is started, restarted or replaced") {
+  running_fixture f;
+  const auto before = f.id();
+  CHECK(f.call("POST", "/v2/applications/12/stop-service", R"({"imageId":1})").status == 200);
+  CHECK_FALSE(f.runs());
+  f.world.advance(120s);
+  CHECK_FALSE(f.runs());
+  SECTION("started") {
+    CHECK(f.call("POST", "/v2/applications/12/start-service", R"({"imageId":"1"})").status == 200);
+    CHECK(f.runs());
+    CHECK(f.id() == before);
+  }
+  SECTION("restarted") {
+    CHECK(
+      f.call("POST", "/v2/applications/12/restart-service", R"({"serviceName":"web"})").status
+      == 200);
+    CHECK(f.runs());
+  }
+  SECTION("replaced by a release") {
+    f.target = target_json("c2", release_json(2, {{"web", service_json(1, 'b')}}));
+    CHECK(f.call("POST", "/v1/update").status == 204);
+    f.world.advance(10s);
+    CHECK(f.runs());
+  }
+  SECTION("not by a restart of the agent") {
+    f.stop();
+    f.boot();
+    f.world.advance(60s);
+    CHECK_FALSE(f.runs());
+  }
+}
+
+TEST_CASE("an update lock refuses actions with 423, unless they are forced") {
+  running_fixture f;
+  f.locks.held_by_services = {"web"};
+  const auto before = f.id();
+  for (const auto* path :
+       {"/v1/restart", "/v1/purge", "/v1/reboot", "/v2/applications/12/stop-service"}) {
+    INFO(path);
+    const auto a = f.call("POST", path, R"({"appId":12,"serviceName":"web"})");
+    CHECK(a.status == 423);
+    CHECK(a.body.find("locked") != std::string::npos);
+  }
+  CHECK(f.id() == before);
+  CHECK(f.runs());
+  CHECK(f.control.done.empty());
+  CHECK(f.call("POST", "/v1/restart", R"({"appId":12,"force":true})").status == 200);
+  CHECK(f.id() != before);
+}
+
+TEST_CASE(
+  "an update lock holds back an update, until it is gone, overridden or the update is forced") {
+  running_fixture f;
+  f.locks.held_by_services = {"web"};
+  const auto before = f.id();
+  const auto give = [&](const char* override_lock) {
+    f.target = target_json("c2", release_json(2, {{"web", service_json(1, 'b')}}));
+    if (override_lock != nullptr) {
+      f.target[device_uuid]["config"]["RESIN_OVERRIDE_LOCK"] = override_lock;
+    }
+    f.overlay->on_notice({1, messages::notice_kind::update, 0, ""});
+    f.world.advance(20s);
+  };
+  SECTION("gone") {
+    give(nullptr);
+    CHECK(f.id() == before);
+    CHECK(f.engine.model.state.images.size() == 2);  // downloads go on
+    f.locks.held_by_services.clear();
+    f.world.advance(60s);
+  }
+  SECTION("overridden") {
+    give("1");
+  }
+  SECTION("forced") {
+    give(nullptr);
+    CHECK(f.call("POST", "/v1/update", R"({"force":true})").status == 204);
+    f.world.advance(60s);
+  }
+  CHECK(f.id() != before);
+  CHECK(f.runs());
+  CHECK(f.locks.taken.empty());
+}
+
+TEST_CASE("a device reboots and shuts down by its host's command only") {
+  running_fixture f;
+  SECTION("none is configured") {
+    f.control.refuses = true;
+    const auto a = f.call("POST", "/v1/reboot", R"({"force":false})");
+    CHECK(a.status == 500);
+    CHECK(json::parse(a.body)["Error"] == "not configured");
+    CHECK(f.locks.taken.empty());
+    CHECK(f.call("POST", "/v1/restart", R"({"appId":12})").status == 200);
+  }
+  SECTION("it is told, and nothing is begun meanwhile") {
+    const auto a = f.call("POST", "/v1/shutdown");
+    CHECK(a.status == 202);
+    CHECK(json::parse(a.body) == json{{"Data", "OK"}, {"Error", nullptr}});
+    CHECK(f.control.done == std::vector<std::string>{"shutdown"});
+    CHECK(f.call("POST", "/v1/restart", R"({"appId":12})").status == 503);
+    f.world.advance(70s);  // it did not go down
+    CHECK(f.call("POST", "/v1/restart", R"({"appId":12})").status == 200);
+  }
+}
+
+TEST_CASE("a device blinks for a while, and once") {
+  running_fixture f;
+  CHECK(f.call("POST", "/v1/blink").body == "OK");
+  CHECK(f.call("POST", "/v1/blink").body == "OK");
+  f.world.advance(30s);
+  CHECK(f.control.done.size() == 31);
+  CHECK(f.control.done.back() == "off");
+}
+
+TEST_CASE("more requests than it can hold are refused, and none is lost") {
+  running_fixture f;
+  const auto before = f.answers.size();
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    f.overlay->on_call(7, {1'000 + i, "POST", "/v1/restart", R"({"appId":12})", 50'000});
+  }
+  f.world.advance(60s);
+  REQUIRE(f.answers.size() == before + 40);
+  int done = 0;
+  for (std::size_t i = before; i < f.answers.size(); ++i) {
+    done += f.answers[i].status == 200 ? 1 : 0;
+    CHECK((f.answers[i].status == 200 || f.answers[i].status == 503));
+  }
+  CHECK(done >= 1);
+  CHECK(done <= 8);
+  CHECK(f.runs());
+}
+
+TEST_CASE("an action that cannot begin in its time is not begun") {
+  running_fixture f;
+  const auto before = f.id();
+  f.engine.down = true;
+  const auto answers = f.answers.size();
+  f.overlay->on_call(7, {5'000, "POST", "/v1/restart", R"({"appId":12})", 2'000});
+  f.world.advance(10s);
+  f.engine.down = false;
+  f.world.advance(60s);
+  REQUIRE(f.answers.size() == answers + 1);
+  CHECK(f.answers.back().status == 500);
+  CHECK(f.id() == before);
+}
+
+TEST_CASE("the API's key is made once, kept, and changed only when asked") {
+  running_fixture f;
+  CHECK(f.store.load_api_secret() == "secret");
+  f.files.content["api_secret.json"] = R"("kept")";
+  f.stop();
+  f.boot();
+  CHECK(f.store.load_api_secret() == "kept");
+  f.world.advance(5s);
+  CHECK(f.call("POST", "/v1/regenerate-api-key").body == "secret");
+  CHECK(f.store.load_api_secret() == "secret");
 }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -81,6 +82,62 @@ public:
   agent::host_metrics metrics_now;
   agent::host_facts facts() override { return facts_now; }
   agent::host_metrics metrics() override { return metrics_now; }
+};
+
+/// Update locks in memory.
+class fake_locks : public agent::update_locks {
+public:
+  std::set<std::string> held_by_services;  ///< names of services that must not be stopped
+  std::set<std::int64_t> taken;            ///< apps
+  int times_taken = 0;
+
+  messages::result<void>
+  take(std::int64_t app_id, const std::set<std::string>& services, bool force) override {
+    for (const auto& s : services) {
+      if (held_by_services.contains(s) && !force) {
+        return messages::fail(messages::errc::locked, "Updates are locked by service " + s);
+      }
+    }
+    if (force) {
+      held_by_services.clear();
+    }
+    taken.insert(app_id);
+    ++times_taken;
+    return {};
+  }
+  void release(std::int64_t app_id) override { taken.erase(app_id); }
+};
+
+/// A host that writes down what it was asked.
+class fake_control : public agent::host_control {
+public:
+  std::vector<std::string> done;
+  bool refuses = false;
+  bool has_light = true;
+
+  messages::result<void> reboot() override { return act("reboot"); }
+  messages::result<void> shutdown() override { return act("shutdown"); }
+  bool light(bool on) override {
+    done.emplace_back(on ? "on" : "off");
+    return has_light;
+  }
+  messages::result<std::string> journal(const std::vector<std::string>& arguments, std::size_t)
+    override {
+    for (const auto& a : arguments) {
+      done.push_back(a);
+    }
+    return std::string("line");
+  }
+  std::string hostname() override { return "fox"; }
+
+private:
+  messages::result<void> act(const char* what) {
+    if (refuses) {
+      return messages::fail(messages::errc::unsupported, "not configured");
+    }
+    done.emplace_back(what);
+    return {};
+  }
 };
 
 /// The model engine behind the agent's interface.

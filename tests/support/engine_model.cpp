@@ -46,6 +46,7 @@ bool engine_model::create(const domain::step& s, const domain::desired_state& de
   c.name = service.container_name;
   c.created = last_id_;
   c.app_uuid = s.app;
+  c.app_id = desired.apps.at(s.app).id;
   c.service = s.service;
   c.config_hash = service.config_hash;
   for (const auto& n : service.networks) {
@@ -124,6 +125,18 @@ bool engine_model::apply(const domain::step& s, const domain::desired_state& des
       return true;
     case step_kind::release_image:
       state.images.erase(s.key);
+      return true;
+    case step_kind::remove_volume:
+      // As the real one: a container that is there, running or not, holds its volumes.
+      if (std::any_of(state.containers.begin(), state.containers.end(), [&](const auto& c) {
+            return c.app_uuid == s.app;
+          })) {
+        return false;
+      }
+      std::erase_if(state.volumes, [&](const auto& v) { return v.id == s.id; });
+      return true;
+    case step_kind::restart:
+      find(s.id)->status = container_status::running;
       return true;
     case step_kind::wait:
       std::erase_if(state.containers, [](const auto& c) {
