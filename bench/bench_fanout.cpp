@@ -1,5 +1,6 @@
 // A notice for many devices at once: from the core's call over the bus to a real edge process to real CURVE sessions in two
 // other processes. Beside it, in turns, mosquitto with TLS 1.3 and as many subscribers.
+// At the end devices are asked one at a time and 64 at a time: a call and its answer.
 // With --core a whole `slipwayd serve` stands in the edge's place: devices are registered over HTTP, and a round is a release
 // that becomes the fleet's target.
 //   bench_fanout [--quick] [--core] [--sessions N] [--rounds N] [--only overlay|core|mosquitto]
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +31,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 
@@ -273,7 +276,43 @@ public:
     return sent ? now_ns() : -1;
   }
 
+  /// Asks `count` devices in turn, so many at a time; how long each took, ms.
+  std::vector<double> ask(int count, int at_once) {
+    call_round r;
+    for (int i = 0; i < count; ++i) {
+      std::unique_lock lock(r.mutex);
+      r.changed.wait(lock, [&] { return r.in_flight < at_once; });
+      ++r.in_flight;
+      lock.unlock();
+      const auto begin = now_ns();
+      const auto device = ids_[static_cast<std::size_t>(i) % ids_.size()];
+      edge_->call(
+        device,
+        {0, "POST", "/v1/restart", R"({"appId":7})", 50'000},
+        [&r, begin](const messages::call_result& answer) {
+          const std::lock_guard guard(r.mutex);
+          r.failed += answer.outcome == messages::call_outcome::answered ? 0 : 1;
+          r.took.push_back(static_cast<double>(now_ns() - begin) / 1e6);
+          --r.in_flight;
+          r.changed.notify_one();
+        });
+    }
+    std::unique_lock lock(r.mutex);
+    r.changed.wait(lock, [&] { return r.in_flight == 0; });
+    if (r.failed > 0) {
+      die(std::to_string(r.failed) + " calls were not answered");
+    }
+    return r.took;
+  }
+
 private:
+  struct call_round {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int in_flight = 0;
+    int failed = 0;
+    std::vector<double> took;
+  };
   int sessions_;
   contest& contest_;
   std::vector<messages::admitted_device> admitted_;
@@ -468,6 +507,28 @@ void wait_online(core_side& core, int sessions) {
   }
 }
 
+/// A request to a device and its answer: core, bus, edge, device and back.
+void print_calls(overlay_side& side, int sessions) {
+  for (const int at_once : {1, 64}) {
+    const int count = std::min(sessions, 5'000) * (at_once == 1 ? 2 : 8);
+    const auto began = now_ns();
+    auto took = side.ask(count, at_once);
+    const auto seconds = static_cast<double>(now_ns() - began) / 1e9;
+    std::sort(took.begin(), took.end());
+    const auto at = [&](double part) {
+      return took[static_cast<std::size_t>(part * static_cast<double>(took.size() - 1))];
+    };
+    std::printf(
+      "calls      %d devices, %d at once: p50 %.2f ms  p99 %.2f ms  max %.2f ms  %.0f/s\n",
+      sessions,
+      at_once,
+      at(0.5),
+      at(0.99),
+      at(1),
+      count / seconds);
+  }
+}
+
 void run(
   const settings& s,
   contest& ours,
@@ -518,6 +579,9 @@ void run(
     if (core && p.c == &cores) {
       print_core(*core, p.found);
     }
+  }
+  if (overlay) {
+    print_calls(*overlay, s.sessions);
   }
   for (std::size_t i = 0; mosquitto && i + 1 < parties.size(); ++i) {
     const auto& f = parties[i].found;

@@ -78,7 +78,7 @@ private:
 
   void say_hello(int number) {
     const auto& d = devices_[static_cast<std::size_t>(number)];
-    send(number, messages::hello{d.uuid, "bench", 0, ping_every_ms});
+    send(number, messages::hello{d.uuid, "bench", 0, ping_every_ms, messages::capability::calls});
   }
 
   template <class T>
@@ -113,6 +113,9 @@ private:
       case messages::message_type::notice:
         contest_.told(number, when);
         send(number, messages::notice_ack{{e.id}});
+        break;
+      case messages::message_type::call:
+        send(number, messages::call_answer{e.id, 200, "text/plain", "OK"});
         break;
       case messages::message_type::bye:
         bye(number, e);

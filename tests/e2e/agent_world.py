@@ -287,7 +287,7 @@ class Agent:
         self.log = open(os.path.join(self.folder, "log"), "a")
         self.process = subprocess.Popen(
             [AGENT, "run", "--config", self.config_file, "--state-dir", self.folder + "/state",
-             "--engine", "unix://" + self.engine.socket, "--poll-interval-ms", str(self.poll_ms),
+             "--lock-dir", self.folder + "/locks", "--engine", "unix://" + self.engine.socket, "--poll-interval-ms", str(self.poll_ms),
              "--report-gap-ms", "100"],
             env=environment, stdout=self.log, stderr=self.log)
         return self
