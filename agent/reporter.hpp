@@ -22,7 +22,7 @@ struct reporter_settings {
   milliseconds metrics_every{300'000};  ///< metrics alone are worth a report this often
   milliseconds backoff_max{900'000};    ///< the poll interval
   int api_port = 48484;
-  std::string api_secret;  ///< "" = none to tell
+  std::string api_secret = {};  ///< "" = none to tell
 };
 
 struct reporter_links {

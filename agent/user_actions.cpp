@@ -174,8 +174,6 @@ std::vector<step> user_actions::look(
       break;
     }
   }
-  current_ = nullptr;
-  desired_ = nullptr;
   return steps;
 }
 

@@ -49,7 +49,7 @@ public:
     std::size_t failed_at,
     bool engine_down);
 
-  // Update locks (supervisor.md 7): all services of an app or none.
+  // Update locks (supervisor.md 7): all services of an app or none. In the round of the last `look` only.
   [[nodiscard]] messages::result<void> lock(const std::string& app, bool force);
   /// Gives up the locks of apps that no step and no action needs.
   void unlock_all_but(const std::set<std::string>& apps);
@@ -88,7 +88,7 @@ private:
   std::set<std::string> purging_;               ///< app uuids, as on disk
   std::map<std::string, std::int64_t> locked_;  ///< app uuid -> id
   bool halted_ = false;
-  // Of the current `look`; null outside.
+  // Of the round that `look` began; the applier keeps both until its plan is made.
   const domain::current_state* current_ = nullptr;
   const domain::desired_state* desired_ = nullptr;
 };
