@@ -201,15 +201,18 @@ TEST_CASE("no argument of the journal can be anything but what it says") {
     R"({"unit":"docker.service","count":5,"format":"json","all":true,"since":"2026-01-01 10:00"})");
   CHECK(
     a.text == "--lines=5\n--unit=docker.service\n--since=2026-01-01 10:00\n--output=json\n--all\n");
-  for (const char* body : {R"({"unit":"a\nb"})", R"({"unit":"$(reboot)"})
-    ",
-    R"({"since":"x;y"})",
-      R"({"count":0})", R"({"count":99999999})", R"({"format":"export"})",
-      R"({"containerId":"--all"})", R"({"follow":true})"
-}) {
-  INFO(body);
-  CHECK(status("POST", "/v2/journal-logs", body) == 400);
-}
+  for (const char* body :
+       {R"x({"unit":"a\nb"})x",
+        R"x({"unit":"$(reboot)"})x",
+        R"x({"since":"x;y"})x",
+        R"x({"count":0})x",
+        R"x({"count":99999999})x",
+        R"x({"format":"export"})x",
+        R"x({"containerId":"--all"})x",
+        R"x({"follow":true})x"}) {
+    INFO(body);
+    CHECK(status("POST", "/v2/journal-logs", body) == 400);
+  }
 }
 
 TEST_CASE("tags are short texts or null") {
