@@ -31,6 +31,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(slipway, first_custom_type_id)
   CAF_ADD_TYPE_ID(slipway, (slipway::messages::set_presence))
   CAF_ADD_TYPE_ID(slipway, (slipway::messages::add_key))
   CAF_ADD_TYPE_ID(slipway, (slipway::messages::set_heartbeat))
+  CAF_ADD_TYPE_ID(slipway, (slipway::messages::use_key))
+  CAF_ADD_TYPE_ID(slipway, (slipway::messages::accept_invitation))
 
   CAF_ADD_ATOM(slipway, slipway::actors, flush_atom, "flush")
   CAF_ADD_ATOM(slipway, slipway::actors, tail_atom, "tail")

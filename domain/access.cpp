@@ -40,14 +40,6 @@ std::optional<std::int64_t> by_actor(
   return rows.first(resource, actor_field, key);
 }
 
-role role_in(const std::vector<messages::membership>& memberships, std::int64_t of) {
-  auto found = role::none;
-  for (const auto& m : memberships) {
-    found = m.of == of ? std::max(found, m.as) : found;
-  }
-  return found;
-}
-
 rights::set of_role(group g, role r) {
   switch (r) {
     case role::administrator:
@@ -71,6 +63,14 @@ bool is_limited(const messages::key_scope& s) {
 }
 
 }  // namespace
+
+role role_in(const std::vector<messages::membership>& memberships, std::int64_t of) {
+  auto found = role::none;
+  for (const auto& m : memberships) {
+    found = m.of == of ? std::max(found, m.as) : found;
+  }
+  return found;
+}
 
 role role_on(const requester& by, std::int64_t organization, std::int64_t application) {
   if (by.kind != requester_kind::user) {
@@ -181,6 +181,21 @@ rights::set access::by_role_on_actor(group g, std::int64_t actor) const {
   return of_role(g, relation_to(application).as);
 }
 
+// Who was invited is known to those who see an invitation of theirs.
+rights::set access::on_invitee(std::int64_t invitee) const {
+  rights::set found = 0;
+  const std::array<value, 1> key{invitee};
+  for (const auto resource : {n().organization_invite.resource, n().application_invite.resource}) {
+    const auto& def = *model_.find(resource);
+    for (const auto id : rows_.all(resource, n().organization_invite.invitee, key)) {
+      if (const auto r = rows_.get(resource, id)) {
+        found |= by_role(group::invitations, def, *r) & rights::see;
+      }
+    }
+  }
+  return found;
+}
+
 bool access::is_fellow(std::int64_t user) const {
   const auto [it, fresh] = fellows_.try_emplace(user, false);
   if (fresh) {
@@ -231,8 +246,15 @@ rights::set access::as_owner(group g, const resource_def& resource, const row& r
 rights::set access::by_role(group g, const resource_def& resource, const row& r) const {
   switch (resource.root) {
     case entity_kind::organization: {
-      const auto organization = root_id(model_, resource, r, rows_);
-      return organization ? of_role(g, role_in(by_.organizations, *organization)) : 0;
+      const auto organization = root_id(model_, resource, r, rows_).value_or(0);
+      const auto found = of_role(g, role_in(by_.organizations, organization));
+      // A key that was made for some fleets knows what organization they are of.
+      const bool named = g == group::organizations
+                         && std::any_of(
+                           by_.organizations.begin(),
+                           by_.organizations.end(),
+                           [organization](const auto& m) { return m.of == organization; });
+      return named ? found | rights::see : found;
     }
     case entity_kind::fleet:
       // Of a fleet being created only the organization is known.
@@ -253,6 +275,9 @@ rights::set access::of_user(group g, const resource_def& resource, const row& r)
   switch (g) {
     case group::catalog:
       return rights::of(g, standing::anybody);
+    case group::invitations:
+      return resource.number == n().invitee.resource ? on_invitee(messages::id_of(r))
+                                                     : by_role(g, resource, r);
     case group::users:
       return as_owner(g, resource, r)
              | (is_fellow(messages::id_of(r)) ? rights::of(g, standing::fellow) : 0);

@@ -82,6 +82,11 @@ private:
   mutable std::unordered_map<std::int64_t, bool> fellows_;
 };
 
+/// The highest role among memberships of this organization or fleet.
+[[nodiscard]] messages::role role_in(
+  const std::vector<messages::membership>& memberships,
+  std::int64_t of);
+
 /// The role that counts on a fleet of this organization: the higher one of that on the organization and that on the fleet itself.
 [[nodiscard]] messages::role
 role_on(const messages::requester& by, std::int64_t organization, std::int64_t application);

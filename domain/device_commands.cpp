@@ -132,13 +132,8 @@ decision decide(draft& d, const rule_context& c, const messages::register_device
   }
   const auto fleet = d.get(n().application.resource, cmd.application);
   const access rights(d.model(), cmd.by, d);
-  const bool own_key =
-    cmd.by.kind == messages::requester_kind::fleet && cmd.by.id == cmd.application;
-  const bool allowed = fleet && (own_key || rights.may(verb::create, d.model().at("device"), [&] {
-                         row r(t.presence_epoch + 1U);
-                         r[t.belongs_to__application] = cmd.application;
-                         return r;
-                       }()));
+  const auto& fleets = d.model().at("application");
+  const bool allowed = fleet && rights.may_do(action::register_device, fleets, *fleet);
   if (!allowed) {
     return fail(errc::unauthorized, "not permitted to register devices in this fleet");
   }

@@ -75,16 +75,28 @@ bool affects_target(const schema& model, const messages::commit& c) {
 
 bool affects_credentials(const messages::commit& c) {
   const auto& t = n();
+  return affects_roles(c) || std::any_of(c.events.begin(), c.events.end(), [&](const event& e) {
+           if (one_of(e.resource, {t.device.resource, t.application.resource})) {
+             return e.type == event_type::row_removed;
+           }
+           return one_of(e.resource, {t.api_key.resource, t.user.resource});
+         });
+}
+
+bool affects_roles(const messages::commit& c) {
+  const auto& t = n();
   return std::any_of(c.events.begin(), c.events.end(), [&](const event& e) {
-    if (one_of(e.resource, {t.device.resource, t.application.resource})) {
-      return e.type == event_type::row_removed;
+    if (e.resource == t.application.resource) {
+      return e.type == event_type::row_changed && touches(e, t.application.organization);
     }
     return one_of(
       e.resource,
-      {t.api_key.resource,
-       t.user.resource,
-       t.organization.resource,
-       t.organization_membership.resource});
+      {t.organization.resource,
+       t.organization_membership.resource,
+       t.user_application_membership.resource,
+       t.team.resource,
+       t.team_membership.resource,
+       t.team_application_access.resource});
   });
 }
 

@@ -2,6 +2,7 @@
 #include "domain/numbers.hpp"
 #include "domain/row_source.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace slipway::domain::building {
@@ -16,6 +17,9 @@ direct_applications(const row& user, const messages::requester& by, const row_so
   }
   const auto& a = numbers::get().application;
   for (const auto& organization : by.organizations) {
+    if (organization.as <= messages::role::member) {
+      continue;
+    }
     const std::array<value, 1> key{organization.of};
     const auto owned = rows.all(a.resource, a.organization, key);
     out.insert(out.end(), owned.begin(), owned.end());
@@ -23,6 +27,8 @@ direct_applications(const row& user, const messages::requester& by, const row_so
   for (const auto& fleet : by.fleets) {
     out.push_back(fleet.of);
   }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

@@ -1,13 +1,19 @@
+#include "domain/access.hpp"
 #include "domain/model_building.hpp"
+#include "domain/numbers.hpp"
 #include "domain/row_source.hpp"
 
 namespace slipway::domain::building {
 namespace {
 
+// `application.is_directly_accessible_by__user`: who asks, when it has a role on the fleet and does not only see it as everybody does.
 std::vector<std::int64_t>
-direct_users(const row&, const messages::requester& by, const row_source&) {
-  return by.kind == messages::requester_kind::user ? std::vector{by.id}
-                                                   : std::vector<std::int64_t>{};
+direct_users(const row& r, const messages::requester& by, const row_source&) {
+  const auto& a = numbers::get().application;
+  const auto organization = messages::as_int(messages::field(r, a.organization));
+  return role_on(by, organization, messages::id_of(r)) != messages::role::none
+           ? std::vector{by.id}
+           : std::vector<std::int64_t>{};
 }
 
 resource_def application() {

@@ -38,6 +38,7 @@ struct entry {
 [[nodiscard]] const entry& of(std::uint16_t resource);
 
 void add_account_hooks(std::vector<entry>& table);
+void add_membership_hooks(std::vector<entry>& table);
 void add_fleet_hooks(std::vector<entry>& table);
 void add_release_hooks(std::vector<entry>& table);
 void add_device_hooks(std::vector<entry>& table);
@@ -64,6 +65,9 @@ constexpr std::uint16_t keyed_parent = 3, keyed_key = 4, keyed_value = 5;
 [[nodiscard]] std::string lower(std::string_view text);
 /// The architecture behind a device type row, 0 = unknown.
 [[nodiscard]] std::int64_t architecture_of(const row_source& rows, std::int64_t device_type);
+
+/// With an invitation goes who was invited.
+void remove_invitee(draft& d, const resource_def& resource, const messages::row& r);
 
 /// Removes a row with all that hangs on it in the same aggregate.
 void remove_with_dependents(draft& d, const resource_def& resource, std::int64_t id);

@@ -1,6 +1,7 @@
 #include "domain/rules.hpp"
 
 #include "domain/access.hpp"
+#include "domain/memberships.hpp"
 #include "domain/numbers.hpp"
 #include "domain/rule_hooks.hpp"
 
@@ -10,6 +11,7 @@
 namespace slipway::domain {
 
 using messages::entity_kind;
+using messages::entity_ref;
 using messages::errc;
 using messages::fail;
 using messages::field;
@@ -37,6 +39,7 @@ const entry& of(std::uint16_t resource) {
   static const auto table = [] {
     std::vector<entry> t(resource_number_max + 1U);
     add_account_hooks(t);
+    add_membership_hooks(t);
     add_fleet_hooks(t);
     add_release_hooks(t);
     add_device_hooks(t);
@@ -122,12 +125,15 @@ void remove_with_dependents(draft& d, const resource_def& resource, std::int64_t
       d.remove(n.api_key.resource, api_key);
     }
   }
+  remove_invitee(d, resource, *r);
   d.remove(resource.number, id);
 }
 
 }  // namespace hooks
 
 namespace {
+
+constexpr std::size_t key_scope_ids_max = 100;
 
 using hooks::change_set;
 
@@ -202,17 +208,22 @@ hooks::checked check_references_visible(
   return {};
 }
 
-// Gateways leave such members of a body out; this is for what comes another way. The hash of a password is what administrators give.
+// Gateways leave such members of a body out; this is for what comes another way. The hashes of a password that an administrator gives
+// and of a new invitation's token are the gateway's own.
 hooks::checked check_writable(const resource_def& resource, const change_set& set) {
   if (set.by->kind == messages::requester_kind::platform) {
     return {};
   }
-  const auto& u = numbers::get().user;
+  const auto& n = numbers::get();
   for (const auto& v : set.given) {
     const auto& f = resource.fields[v.field];
     const bool password =
-      set.by->administrator && resource.number == u.resource && f.number == u.password;
-    if (f.read_only && !password) {
+      set.by->administrator && resource.number == n.user.resource && f.number == n.user.password;
+    const bool token =
+      set.before.empty()
+      && ((resource.number == n.organization_invite.resource && f.number == n.organization_invite.token)
+          || (resource.number == n.application_invite.resource && f.number == n.application_invite.token));
+    if (f.read_only && !password && !token) {
       return fail(errc::unauthorized, "\"" + f.name + "\" cannot be written");
     }
   }
@@ -355,6 +366,47 @@ decision decide(draft& d, const rule_context&, const messages::remove_row& cmd) 
   return cmd.id;
 }
 
+namespace {
+
+/// A key may be narrowed to what its owner has a role on, and only a provisioning key counts what it is used for.
+hooks::checked check_key(const draft& d, const entity_ref& owner, const messages::add_key& cmd) {
+  if (cmd.name.size() > 50 || cmd.description.size() > 150) {
+    return hooks::broken(
+      "an API key's name has at most 50 characters, its description at most 150.");
+  }
+  if (cmd.uses < 0 || (cmd.uses != 0 && owner.kind != entity_kind::fleet)) {
+    return hooks::broken("only a provisioning key has a number of uses, of 1 or more.");
+  }
+  const bool narrowed = cmd.scope != messages::key_scope{};
+  if (narrowed && owner.kind != entity_kind::user) {
+    return hooks::broken("only a user's API key has a scope.");
+  }
+  if (
+    cmd.scope.organizations.size() > key_scope_ids_max
+    || cmd.scope.fleets.size() > key_scope_ids_max) {
+    return hooks::broken(
+      "the scope of a key names at most " + std::to_string(key_scope_ids_max) + " of each.");
+  }
+  auto narrow_to = cmd.by;
+  narrow(narrow_to, cmd.scope, d);
+  const auto holds = [&](const std::vector<messages::membership>& has, std::int64_t id) {
+    return role_in(has, id) != messages::role::none;
+  };
+  for (const auto id : cmd.scope.organizations) {
+    if (!holds(narrow_to.organizations, id)) {
+      return hooks::broken("the scope names an organization that does not exist.");
+    }
+  }
+  for (const auto id : cmd.scope.fleets) {
+    if (!holds(narrow_to.fleets, id)) {
+      return hooks::broken("the scope names a fleet that does not exist.");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 decision decide(draft& d, const rule_context& c, const messages::add_key& cmd) {
   const auto& n = numbers::get().api_key;
   const auto owner = entity_of_actor(cmd.of_actor, d);
@@ -364,9 +416,8 @@ decision decide(draft& d, const rule_context& c, const messages::add_key& cmd) {
   if (!access(d.model(), cmd.by, d).may_make_key(*owner)) {
     return fail(errc::unauthorized, "not permitted to make this key");
   }
-  if (cmd.name.size() > 50 || cmd.description.size() > 150) {
-    return hooks::broken(
-      "an API key's name has at most 50 characters, its description at most 150.");
+  if (auto ok = check_key(d, *owner, cmd); !ok) {
+    return tl::unexpected(ok.error());
   }
   const auto id = c.next_id();
   d.create(
@@ -376,32 +427,10 @@ decision decide(draft& d, const rule_context& c, const messages::add_key& cmd) {
      {n.is_of__actor, cmd.of_actor},
      {n.name, cmd.name.empty() ? value{} : value(cmd.name)},
      {n.description, cmd.description.empty() ? value{} : value(cmd.description)},
-     {n.expiry_date, cmd.expires == 0 ? value{} : value(cmd.expires)}});
+     {n.expiry_date, cmd.expires == 0 ? value{} : value(cmd.expires)},
+     {n.scope, stored_scope(cmd.scope)},
+     {n.remaining_uses, cmd.uses == 0 ? value{} : value(cmd.uses)}});
   return id;
-}
-
-std::vector<std::pair<std::uint16_t, std::int64_t>>
-removed_first(const row_source& rows, std::uint16_t resource, std::int64_t id) {
-  const auto& n = numbers::get();
-  std::vector<std::pair<std::uint16_t, std::int64_t>> out;
-  const std::array<value, 1> key{id};
-  const auto add = [&](std::uint16_t other, std::uint16_t reference) {
-    for (const auto dependent : rows.all(other, reference, key)) {
-      out.emplace_back(other, dependent);
-    }
-  };
-  if (resource == n.application.resource) {
-    add(n.device.resource, n.device.belongs_to__application);
-    add(
-      n.team_application_access.resource,
-      n.team_application_access.grants_access_to__application);
-    add(n.application_profile.resource, n.application_profile.on__application);
-  } else if (resource == n.user.resource) {
-    add(n.organization_membership.resource, n.organization_membership.user);
-    add(n.user_application_membership.resource, n.user_application_membership.user);
-    add(n.team_membership.resource, n.team_membership.user);
-  }
-  return out;
 }
 
 }  // namespace slipway::domain

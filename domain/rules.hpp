@@ -33,9 +33,12 @@ decide(draft& d, const rule_context& c, const messages::register_device& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::set_presence& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::set_heartbeat& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::add_key& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::use_key& cmd);
+[[nodiscard]] decision
+decide(draft& d, const rule_context& c, const messages::accept_invitation& cmd);
 
-/// Rows that other entities write and that must be gone before this one may be removed: the devices of a fleet, the memberships of a
-/// user. Whoever may remove the one may remove these.
+/// Rows that other entities write and that must be gone before this one may be removed: the devices of a fleet, the roles on its fleets
+/// of a member who leaves an organization, the memberships of a user. Whoever may remove the one may remove these.
 [[nodiscard]] std::vector<std::pair<std::uint16_t, std::int64_t>>
 removed_first(const row_source& rows, std::uint16_t resource, std::int64_t id);
 

@@ -146,5 +146,7 @@ template caf::message asker::pack(std::uint64_t, messages::report_state);
 template caf::message asker::pack(std::uint64_t, messages::set_presence);
 template caf::message asker::pack(std::uint64_t, messages::add_key);
 template caf::message asker::pack(std::uint64_t, messages::set_heartbeat);
+template caf::message asker::pack(std::uint64_t, messages::use_key);
+template caf::message asker::pack(std::uint64_t, messages::accept_invitation);
 
 }  // namespace slipway::gateways

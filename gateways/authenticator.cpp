@@ -1,6 +1,7 @@
 #include "gateways/authenticator.hpp"
 
 #include "domain/access.hpp"
+#include "domain/memberships.hpp"
 #include "domain/numbers.hpp"
 #include "gateways/session_token.hpp"
 #include "runtime/crypto.hpp"
@@ -21,21 +22,6 @@ using messages::requester;
 using messages::requester_kind;
 using messages::result;
 using messages::value;
-
-std::vector<messages::membership> organizations_of(
-  const domain::row_source& rows,
-  std::int64_t user) {
-  const auto& m = get().organization_membership;
-  const std::array<value, 1> key{user};
-  std::vector<messages::membership> found;
-  for (const auto id : rows.all(m.resource, m.user, key)) {
-    if (const auto r = rows.get(m.resource, id)) {
-      found.push_back(
-        {as_int(field(*r, m.is_member_of__organization)), messages::role::administrator});
-    }
-  }
-  return found;
-}
 
 authenticator::authenticator(
   std::shared_ptr<storage::read_model> rows,
@@ -140,12 +126,8 @@ result<authenticator::ticket> authenticator::look_up_session(std::string_view to
   if (!user || !runtime::equal_secret(as_text(field(*user, u.jwt_secret)), claims->secret)) {
     return fail(errc::unauthorized, "the session is over");
   }
-  k.by.kind = requester_kind::user;
-  k.by.id = claims->user;
-  k.by.actor = as_int(field(*user, u.actor));
-  k.by.administrator = messages::as_bool(field(*user, u.is_administrator));
+  k.by = *domain::requester_of_user(*view, claims->user);
   k.by.authenticated_at = claims->auth_time;
-  k.by.organizations = organizations_of(*view, claims->user);
   return k;
 }
 
@@ -176,18 +158,25 @@ result<authenticator::ticket> authenticator::look_up_key(std::string_view key) c
   if (!row || (k.expires != 0 && k.expires <= now_())) {
     return unknown;
   }
+  const auto& left = field(*row, n.api_key.remaining_uses);
+  if (!messages::is_null(left) && as_int(left) <= 0) {
+    return unknown;
+  }
+  if (k.owner.kind == entity_kind::user) {
+    const auto user = domain::requester_of_user(*view, k.owner.id);
+    if (!user) {
+      return unknown;
+    }
+    k.by = *user;
+    domain::narrow(k.by, domain::scope_of(field(*row, n.api_key.scope)), *view);
+  } else {
+    k.by.kind =
+      k.owner.kind == entity_kind::device ? requester_kind::device : requester_kind::fleet;
+    k.by.id = k.owner.id;
+    k.by.actor = as_int(field(*row, n.api_key.is_of__actor));
+  }
   k.by.by_key = true;
   k.by.key = messages::id_of(*row);
-  k.by.id = k.owner.id;
-  k.by.actor = as_int(field(*row, n.api_key.is_of__actor));
-  k.by.kind = k.owner.kind == entity_kind::device  ? requester_kind::device
-              : k.owner.kind == entity_kind::fleet ? requester_kind::fleet
-                                                   : requester_kind::user;
-  if (k.by.kind == requester_kind::user) {
-    const auto user = view->get(n.user.resource, k.by.id);
-    k.by.administrator = user && messages::as_bool(field(*user, n.user.is_administrator));
-    k.by.organizations = organizations_of(*view, k.by.id);
-  }
   return k;
 }
 

@@ -71,9 +71,4 @@ private:
   mutable std::array<shard, 16> shards_;
 };
 
-/// The organizations a user is a member of.
-[[nodiscard]] std::vector<messages::membership> organizations_of(
-  const domain::row_source& rows,
-  std::int64_t user);
-
 }  // namespace slipway::gateways

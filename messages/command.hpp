@@ -105,7 +105,25 @@ struct add_key {
   std::string name;
   std::string description;
   std::int64_t expires = 0;  ///< ms, 0 = never
-  SLIPWAY_FIELDS(by, of_actor, key_hash, name, description, expires)
+  key_scope scope;           ///< of a user's key
+  std::int64_t uses = 0;     ///< of a provisioning key: devices it may register, 0 = without end
+  SLIPWAY_FIELDS(by, of_actor, key_hash, name, description, expires, scope, uses)
+};
+
+/// Takes one of the registrations that a provisioning key of the receiving fleet has left, or gives one back. A key that is not counted
+/// stays as it is. Answers with the key's row.
+struct use_key {
+  std::int64_t key = 0;
+  bool back = false;
+  SLIPWAY_FIELDS(key, back)
+};
+
+/// The requester, a user, becomes a member of the receiving organization or fleet by the secret it was invited with; the invitation
+/// is used up. Answers with the membership's row.
+struct accept_invitation {
+  requester by;
+  std::string token_hash;
+  SLIPWAY_FIELDS(by, token_hash)
 };
 
 }  // namespace slipway::messages

@@ -70,9 +70,7 @@ actors::committed_hook forget_hook(
       }
       if (domain::affects_credentials(r.commit)) {
         credentials->advance(r.commit.entity);
-        if (
-          r.commit.entity.kind != entity_kind::user
-          && r.commit.entity.kind != entity_kind::device) {
+        if (r.commit.entity.kind != entity_kind::user && domain::affects_roles(r.commit)) {
           credentials->advance(gateways::authenticator::everybody);
         }
       }

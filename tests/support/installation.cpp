@@ -1,6 +1,7 @@
 #include "tests/support/installation.hpp"
 
 #include "domain/access.hpp"
+#include "domain/memberships.hpp"
 #include "domain/seed.hpp"
 #include "runtime/assert.hpp"
 
@@ -29,17 +30,9 @@ requester installation::platform() {
 }
 
 requester installation::user(std::int64_t id) const {
-  requester by;
-  by.kind = requester_kind::user;
-  by.id = id;
-  by.actor = id_of("user", id, "actor");
-  by.administrator = messages::as_bool(of("user", id, "is_administrator"));
-  for (const auto m : where("organization_membership", "user", id)) {
-    by.organizations.push_back(
-      {id_of("organization_membership", m, "is_member_of__organization"),
-       messages::role::administrator});
-  }
-  return by;
+  const auto by = domain::requester_of_user(rows, id);
+  SLIPWAY_ASSERT(by);
+  return *by;
 }
 
 requester installation::user_by_key(std::int64_t id) const {
