@@ -1,6 +1,7 @@
 #include "gateways/router.hpp"
 
 #include "gateways/api/accounts.hpp"
+#include "gateways/api/invitations.hpp"
 #include "gateways/api/resources.hpp"
 #include "gateways/device/device_gateway.hpp"
 #include "gateways/device/device_types.hpp"
@@ -26,6 +27,7 @@ struct router::impl {
   std::string domain;  ///< lower case; "" = none
   api::accounts accounts;
   api::resources resources;
+  api::invitations invitations;
   device::device_gateway devices;
   device::device_types types;
   device::provisioning provisioning;
@@ -40,6 +42,7 @@ struct router::impl {
       domain(std::move(domain_)),
       accounts(services_),
       resources(services_),
+      invitations(services_),
       devices(services_),
       types(services_),
       provisioning(services_, types),
@@ -89,6 +92,8 @@ std::vector<route> router::impl::routes() {
     {"POST", "/api-key/v2", to(a, &accounts::generic_key)},
     {"POST", "/api-key/application/:id/provisioning", to(a, &accounts::provisioning_key, "id")},
     {"POST", "/api-key/device/:id/device-key", to(a, &accounts::device_key, "id")},
+    {"POST", "/org/v1/invitation/:token", to(invitations, &api::invitations::accept, "token")},
+    {"POST", "/user/v1/invitation/:token", to(invitations, &api::invitations::accept, "token")},
 
     // Devices (balena-api.md 8).
     {"POST", "/device/register", to(provisioning, &device::provisioning::enroll)},

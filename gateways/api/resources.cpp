@@ -3,6 +3,7 @@
 #include "domain/access.hpp"
 #include "domain/numbers.hpp"
 #include "domain/rules.hpp"
+#include "gateways/api/invitations.hpp"
 #include "gateways/api/odata/body.hpp"
 #include "gateways/api/odata/executor.hpp"
 #include "gateways/api/odata/parser.hpp"
@@ -222,6 +223,7 @@ awaitable<void> resources::create(call& c) {
   if (!entity) {
     co_return co_await c.x.respond(error_response(entity.error()));
   }
+  const auto secret = add_invitation_token(c.resource(), *values);
   messages::create_row cmd;
   cmd.by = c.by;
   cmd.resource = c.resource().number;
@@ -238,10 +240,12 @@ awaitable<void> resources::create(call& c) {
     "Location",
     "/" + c.resource().name + "(" + std::to_string(done->answer) + ")");
   r.body = "{\"id\":" + std::to_string(done->answer) + "}";
-  if (c.x.head().query.find("returnResource=false") == std::string_view::npos) {
+  const bool whole = c.x.head().query.find("returnResource=false") == std::string_view::npos;
+  if (whole || !secret.empty()) {
     const auto view = s_->store.rows->view();
     if (const auto row = view->get(c.resource().number, done->answer)) {
-      r.body = odata::row_json(c.resource(), *row, c.version, *view);
+      r.body = whole ? odata::row_json(c.resource(), *row, c.version, *view) : r.body;
+      tell_invitation_token(c.resource(), *row, secret, r.body);
     }
   }
   co_await c.x.respond(std::move(r));

@@ -82,6 +82,18 @@ std::optional<std::int64_t> type_of_name(const domain::row_source& rows, const s
   return rows.first(get().device_type.resource, get().device_type.slug, key);
 }
 
+// A key that counts its registrations is asked for one before, so that those that race never get more than it has; one that failed is
+// given back (ADR 54). 0 = the requester has no such key.
+std::int64_t counted_key(const services& s, const messages::requester& by) {
+  if (by.kind != messages::requester_kind::fleet || by.key == 0) {
+    return 0;
+  }
+  const auto& k = get().api_key;
+  const auto row = s.store.rows->view()->get(k.resource, by.key);
+  const bool uncounted = row && messages::is_null(field(*row, k.remaining_uses));
+  return uncounted ? 0 : by.key;
+}
+
 }  // namespace
 
 awaitable<void> provisioning::enroll(exchange& x) {
@@ -117,8 +129,20 @@ awaitable<void> provisioning::enroll(exchange& x) {
   }
   cmd.api_key = runtime::sha256_hex(key);
   const auto uuid = cmd.uuid;
+  const messages::use_key use{counted_key(*s_, *by), false};
+  const messages::entity_ref fleet{entity_kind::fleet, by->id};
+  if (use.key != 0) {
+    const auto taken = co_await s_->ask->ask(x.executor(), fleet, use);
+    if (!taken) {
+      co_return co_await x.respond(error_response(taken.error()));
+    }
+  }
   const auto entity = new_entity(*s_, entity_kind::device);
   const auto done = co_await s_->ask->ask(x.executor(), entity, std::move(cmd));
+  if (!done && use.key != 0 && done.error().code != errc::timed_out) {
+    const messages::use_key back{use.key, true};
+    s_->ask->tell(fleet, back);
+  }
   if (!done) {
     // Old supervisors compare the text of a 409 (balena-api.md 8.2), so it is not a JSON string here.
     co_return co_await x.respond(

@@ -456,7 +456,7 @@ class DevicesTest(ApiTest):
         api.patch(f"/v7/device({sibling['id']})", {"note": "hello"})
         api.delete(f"/v7/device({sibling['id']})")
         self.assertIsNone(sibling["api"].rows("/v7/device")[0]["note"])
-        self.refused(api.post("/v7/device_tag", {"device": sibling["id"], "tag_key": "a", "value": ""}), 401)
+        self.refused(api.post("/v7/device_tag", {"device": sibling["id"], "tag_key": "a", "value": ""}), 400)
         self.assertEqual(api.create("device_tag", device=own["id"], tag_key="a", value="")["tag_key"], "a")
         self.refused(api.post("/v7/application_tag",
                               {"application": self.ann.fleet, "tag_key": "a", "value": ""}), 401)
@@ -478,7 +478,7 @@ class DevicesTest(ApiTest):
             self.assertEqual(key.rows("/v7/" + resource), [], resource)
         self.assertIn(key.patch(f"/v7/device({device['id']})", {"note": "x"}).status, (401,))
         self.assertIn(key.delete(f"/v7/device({device['id']})").status, (401,))
-        self.refused(key.post("/v7/application_tag", {"application": self.ann.fleet, "tag_key": "a", "value": ""}), 401)
+        self.refused(key.post("/v7/application_tag", {"application": self.ann.fleet, "tag_key": "a", "value": ""}), 400)
         self.refused(key.post(f"/api-key/application/{self.ann.fleet}/provisioning", {}), 401)
         self.refused(key.get(f"/device/v3/{device['uuid']}/state"), 401)
         foreign = self.bob.given_device()

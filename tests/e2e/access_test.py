@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Members, roles, invitations, keys and what becomes of them at a real slipwayd (docs/permissions.md)."""
+
+import concurrent.futures
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from support.slipwayd import Client, Slipwayd, new_uuid  # noqa: E402
+
+SERVER = None
+
+
+def setUpModule():
+    global SERVER
+    SERVER = Slipwayd().start()
+
+
+def tearDownModule():
+    try:
+        status = SERVER.stop()
+        code, said = SERVER.rebuild()
+        assert status == 0, f"slipwayd ended with {status}:\n{SERVER.text()}"
+        assert code == 0 and "rebuild: identical" in said, said
+    finally:
+        SERVER.remove()
+
+
+class User:
+    """A user who is logged in; with an organization of the same name."""
+
+    count = 0
+
+    def __init__(self, admin):
+        User.count += 1
+        self.name = f"person{User.count}"
+        self.id = admin.create("user", username=self.name, password="their password",
+                               email=f"{self.name}@example.org")["id"]
+        self.api = SERVER.login(self.name, "their password")
+        self.organization = self.api.rows("/v7/organization")[0]["id"]
+
+    def given_fleet(self, name):
+        kind = self.api.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
+        return self.api.create("application", app_name=name, organization=self.organization,
+                               is_for__device_type=kind)["id"]
+
+    def given_device(self, fleet):
+        kind = self.api.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
+        return self.api.create("device", belongs_to__application=fleet, uuid=new_uuid(),
+                               is_of__device_type=kind)
+
+
+def role(api, kind, name):
+    """As the SDK finds it."""
+    return api.rows(f"/v7/{kind}_membership_role(name='{name}')?$select=id")[0]["id"]
+
+
+class Access(unittest.TestCase):
+    def setUp(self):
+        self.admin = SERVER.login()
+        self.ann, self.bob = User(self.admin), User(self.admin)
+        self.fleet = self.ann.given_fleet("cars")
+        self.device = self.ann.given_device(self.fleet)
+
+    def add(self, user, name, to=None):
+        owner = to or self.ann
+        return owner.api.create(
+            "organization_membership", username=user.name,
+            is_member_of__organization=owner.organization,
+            organization_membership_role=role(owner.api, "organization", name))["id"]
+
+    def provisioning_key(self, **more):
+        answer = self.ann.api.post(f"/api-key/application/{self.fleet}/provisioning",
+                                   {"name": "line", "expiryDate": None, **more})
+        self.assertEqual(answer.status, 200, answer)
+        return Client(SERVER.port, answer.json)
+
+    def register(self, client):
+        return client.post("/device/register", {
+            "application": self.fleet, "uuid": new_uuid(), "device_type": "generic-amd64"})
+
+    def test_a_member_is_added_by_name_and_its_role_holds_at_the_next_request(self):
+        see = f"/v7/application({self.fleet})?$select=app_name"
+        self.assertEqual(self.bob.api.rows(see), [])
+        membership = self.add(self.bob, "observer")
+        self.assertEqual(self.bob.api.rows(see), [{"app_name": "cars"}])
+        path = f"/v7/device({self.device['id']})"
+        self.assertEqual(self.bob.api.patch(path, {"note": "mine"}).status, 401)
+        change = {"organization_membership_role": role(self.ann.api, "organization", "operator")}
+        pair = (f"/v7/organization_membership(user={self.bob.id},"
+                f"is_member_of__organization={self.ann.organization})")
+        self.assertEqual(self.ann.api.patch(pair, change).status, 200)
+        self.assertEqual(self.bob.api.patch(path, {"note": "mine"}).status, 200)
+        removed = self.ann.api.delete(f"/v7/organization_membership({membership})")
+        self.assertEqual(removed.status, 200, removed)
+        self.assertEqual(self.bob.api.rows(see), [])
+
+    def test_leaving_an_organization_leaves_its_fleets_too(self):
+        membership = self.add(self.bob, "member")
+        self.ann.api.create("user_application_membership", username=self.bob.name,
+                            is_member_of__application=self.fleet,
+                            application_membership_role=role(self.ann.api, "application", "developer"))
+        mine = "/v7/application?$select=id&$filter=is_directly_accessible_by__user/any(dau:1 eq 1)"
+        self.assertIn({"id": self.fleet}, self.bob.api.rows(mine))
+        left = self.bob.api.delete(f"/v7/organization_membership({membership})")
+        self.assertEqual(left.status, 200, left)
+        self.assertNotIn({"id": self.fleet}, self.bob.api.rows(mine))
+        self.add(self.bob, "member")
+        self.assertNotIn({"id": self.fleet}, self.bob.api.rows(mine))
+
+    def test_the_last_administrator_stays(self):
+        own = self.ann.api.rows(f"/v7/organization_membership?$filter=user eq {self.ann.id}"
+                                "&$select=id")[0]["id"]
+        path = f"/v7/organization_membership({own})"
+        self.assertEqual(self.ann.api.delete(path).status, 400)
+        less = {"organization_membership_role": role(self.ann.api, "organization", "developer")}
+        self.assertEqual(self.ann.api.patch(path, less).status, 400)
+        self.add(self.bob, "administrator")
+        self.assertEqual(self.ann.api.patch(path, less).status, 200)
+        self.assertEqual(self.ann.api.delete(path).status, 200)
+
+    def test_an_invitation_is_told_once_and_taken_up_once(self):
+        body = {"is_invited_to__organization": self.ann.organization, "invitee": "new@example.org",
+                "organization_membership_role": role(self.ann.api, "organization", "operator"),
+                "message": "join us"}
+        made = self.ann.api.post("/v7/invitee__is_invited_to__organization", body)
+        self.assertEqual(made.status, 201, made)
+        token = made.json["token"]
+        listed = self.ann.api.get("/v7/invitee__is_invited_to__organization?$expand=invitee")
+        self.assertNotIn(token, listed.text)
+        self.assertEqual(listed.rows[0]["invitee"][0]["email"], "new@example.org")
+        self.assertEqual(Client(SERVER.port).post(f"/org/v1/invitation/{token}").status, 401)
+        self.assertEqual(self.bob.api.post("/org/v1/invitation/abcdef").status, 404)
+        self.assertEqual(self.bob.api.rows("/v7/invitee__is_invited_to__organization"), [])
+        accepted = self.bob.api.post(f"/org/v1/invitation/{token}")
+        self.assertEqual(accepted.status, 200, accepted)
+        self.assertEqual(len(self.bob.api.rows(f"/v7/device({self.device['id']})")), 1)
+        self.assertEqual(self.bob.api.post(f"/org/v1/invitation/{token}").status, 404)
+        self.assertEqual(self.ann.api.rows("/v7/invitee__is_invited_to__organization"), [])
+
+    def test_an_invitation_to_a_fleet_makes_a_member_of_its_organization(self):
+        made = self.ann.api.post("/v7/invitee__is_invited_to__application", {
+            "is_invited_to__application": self.fleet, "invitee": self.bob.name,
+            "application_membership_role": role(self.ann.api, "application", "observer")})
+        self.assertEqual(made.status, 201, made)
+        other = self.ann.given_fleet("vans")
+        accepted = self.bob.api.post("/user/v1/invitation/" + made.json["token"])
+        self.assertEqual(accepted.status, 200, accepted)
+        self.assertEqual(len(self.bob.api.rows(f"/v7/application({self.fleet})")), 1)
+        self.assertEqual(self.bob.api.rows(f"/v7/application({other})"), [])
+        seen = self.bob.api.rows(f"/v7/organization_membership?$filter=user eq {self.bob.id}"
+                                 f" and is_member_of__organization eq {self.ann.organization}"
+                                 "&$expand=organization_membership_role")
+        self.assertEqual(seen[0]["organization_membership_role"][0]["name"], "member")
+
+    def test_an_invitation_that_was_withdrawn_is_over(self):
+        made = self.ann.api.post("/v7/invitee__is_invited_to__organization", {
+            "is_invited_to__organization": self.ann.organization, "invitee": "x@example.org"}).json
+        gone = self.ann.api.delete(f"/v7/invitee__is_invited_to__organization({made['id']})")
+        self.assertEqual(gone.status, 200, gone)
+        self.assertEqual(self.bob.api.post("/org/v1/invitation/" + made["token"]).status, 404)
+
+    def test_a_removed_key_is_refused_at_the_next_request(self):
+        secret = self.ann.api.post("/api-key/user/full", {"name": "ci", "expiryDate": None}).json
+        key = Client(SERVER.port, secret)
+        self.assertEqual(key.get("/user/v1/whoami").status, 200)
+        row = self.ann.api.rows("/v7/api_key?$filter=name eq 'ci'&$select=id")[0]["id"]
+        self.assertEqual(key.delete(f"/v7/api_key({row})").status, 401)
+        self.assertEqual(self.ann.api.delete(f"/v7/api_key({row})").status, 200)
+        self.assertEqual(key.get("/user/v1/whoami").status, 401)
+
+    def test_whether_a_foreign_row_exists_cannot_be_asked(self):
+        def tried(device):
+            return self.bob.api.post("/v7/device_tag",
+                                     {"device": device, "tag_key": "k", "value": "v"})
+        there, nowhere = tried(self.device["id"]), tried(999_999_999)
+        self.assertEqual((there.status, there.text), (nowhere.status, nowhere.text))
+        for client in (self.bob.api, Client(SERVER.port)):
+            for path in ("/v7/device({})", "/v7/device({})/belongs_to__application",
+                         "/v7/device({})?$expand=device_tag"):
+                mine = client.get(path.format(self.device["id"]))
+                none = client.get(path.format(999_999_999))
+                self.assertEqual((mine.status, mine.text), (none.status, none.text))
+
+    def test_a_users_scope_holds_over_http(self):
+        made = self.ann.api.post("/api-key/user/full", {
+            "name": "one fleet", "expiryDate": None,
+            "scope": {"readOnly": True, "applications": [self.fleet]}})
+        if made.status == 400:
+            self.fail(made)
+        other = self.ann.given_fleet("vans")
+        key = Client(SERVER.port, made.json)
+        self.assertEqual(key.get("/user/v1/whoami").status, 200)
+        seen = key.rows("/v7/application?$select=id")
+        self.assertIn({"id": self.fleet}, seen)
+        self.assertNotIn({"id": other}, seen)
+        path = f"/v7/device({self.device['id']})"
+        self.assertEqual(key.patch(path, {"note": "x"}).status, 401)
+        self.assertEqual(key.rows(f"/v7/organization({self.ann.organization})?$select=id"),
+                         [{"id": self.ann.organization}])
+        foreign = self.bob.given_fleet("boats")
+        refused = self.ann.api.post("/api-key/user/full", {
+            "name": "n", "expiryDate": None, "scope": {"applications": [foreign]}})
+        self.assertEqual(refused.status, 400, refused)
+
+    def test_a_counted_provisioning_key_never_registers_more_than_it_may(self):
+        client = self.provisioning_key(uses=3)
+        clients = [Client(SERVER.port, client.token) for _ in range(12)]
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            done = list(pool.map(self.register, clients))
+        self.assertEqual(sorted(a.status for a in done), [201] * 3 + [401] * 9)
+        self.assertEqual(self.register(client).status, 401)
+        again = self.ann.api.rows(f"/v7/device?$filter=belongs_to__application eq {self.fleet}")
+        self.assertEqual(len(again), 4)
+
+    def test_a_registration_that_failed_is_given_back(self):
+        client = self.provisioning_key(uses=1)
+        taken = client.post("/device/register", {
+            "application": self.fleet, "uuid": self.device["uuid"],
+            "device_type": "generic-amd64"})
+        self.assertEqual(taken.status, 409, taken)
+        self.assertEqual(self.register(client).status, 201)
+        self.assertEqual(self.register(client).status, 401)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
