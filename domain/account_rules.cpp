@@ -100,16 +100,23 @@ checked before_create_user(draft&, const rule_context& c, change_set& set) {
   }
   set.set(n().user.actor, c.next_id());
   set.set(n().user.jwt_secret, c.random_hex(32));
+  if (auto ok = before_login_data_change(set); !ok) {
+    return ok;
+  }
   return check_email(field(set.after, n().user.email));
 }
 
-checked before_change_user(draft&, const rule_context& c, change_set& set) {
+checked before_change_user(draft& d, const rule_context& c, change_set& set) {
   if (auto ok = check_user_name(as_text(field(set.after, n().user.username))); !ok) {
     return ok;
   }
   if (set.gave(n().user.password)) {
     // Whoever logged in with the old password has to log in again.
     set.set(n().user.jwt_secret, c.random_hex(32));
+    end_sessions(d, messages::id_of(set.before));
+  }
+  if (auto ok = before_login_data_change(set); !ok) {
+    return ok;
   }
   return check_email(field(set.after, n().user.email));
 }

@@ -79,7 +79,9 @@ bool affects_credentials(const messages::commit& c) {
            if (one_of(e.resource, {t.device.resource, t.application.resource})) {
              return e.type == event_type::row_removed;
            }
-           return one_of(e.resource, {t.api_key.resource, t.user.resource});
+           return one_of(
+             e.resource,
+             {t.api_key.resource, t.user.resource, t.login_session.resource});
          });
 }
 

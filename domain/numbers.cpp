@@ -21,6 +21,7 @@ T load(const char* name) {
 table load_all() {
   table t;
   t.user = load<user>("user");
+  t.login_session = load<login_session>("login_session");
   t.api_key = load<api_key>("api_key");
   t.organization = load<organization>("organization");
   t.organization_membership = load<organization_membership>("organization_membership");

@@ -12,7 +12,8 @@ using number = std::uint16_t;
 struct user {
   number resource = 0;
   number actor = 0, username = 0, email = 0, password = 0, jwt_secret = 0, is_administrator = 0,
-         two_factor_secret = 0, has_two_factor_enabled = 0, two_factor_last_step = 0;
+         two_factor_secret = 0, has_two_factor_enabled = 0, two_factor_last_step = 0,
+         username_key = 0, email_key = 0, two_factor_recovery_codes = 0;
   SLIPWAY_FIELDS(
     actor,
     username,
@@ -22,7 +23,16 @@ struct user {
     is_administrator,
     two_factor_secret,
     has_two_factor_enabled,
-    two_factor_last_step)
+    two_factor_last_step,
+    username_key,
+    email_key,
+    two_factor_recovery_codes)
+};
+
+struct login_session {
+  number resource = 0;
+  number user = 0, authenticated_at = 0, expires_at = 0, client = 0, address = 0;
+  SLIPWAY_FIELDS(user, authenticated_at, expires_at, client, address)
 };
 
 struct api_key {
@@ -307,6 +317,7 @@ struct service_install {
 /// All of them. Loaded from the resource model at first use.
 struct table {
   numbers::user user;
+  numbers::login_session login_session;
   numbers::api_key api_key;
   numbers::organization organization;
   numbers::organization_membership organization_membership;

@@ -57,7 +57,12 @@ std::vector<resource_def> accounts() {
        boolean("has_two_factor_enabled").read_only().otherwise(false),
        integer("two_factor_last_step").hidden(),
        // Clients set it to ask for a mail; there is none to send.
-       boolean("has_been_sent_verification_email").otherwise(false)},
+       boolean("has_been_sent_verification_email").otherwise(false),
+       // What names are compared by: letters of either case are the same.
+       text("username_key").hidden().unique(),
+       text("email_key").hidden().unique(),
+       // Hashes of the codes that stand in for the second factor once each, separated by spaces.
+       long_text("two_factor_recovery_codes").hidden()},
       {},
       {{{"has_direct_access_to__application"}, application_number, 0, false, direct_applications}}),
     // The secret itself is not kept, only its SHA-256.
@@ -86,6 +91,18 @@ std::vector<resource_def> accounts() {
        text("title").required().max(120),
        long_text("public_key").required().max(2850)},
       {{first_composite, {3, 5}, true}}),
+    // A login that has not ended. Tokens name theirs, so removing the row ends it.
+    resource(
+      54,
+      "login_session",
+      {},
+      entity_kind::user,
+      {"user"},
+      {ref("user", "user").required().read_only().back({"login_session"}),
+       date("authenticated_at").read_only(),
+       date("expires_at").read_only(),
+       text("client").read_only(),
+       text("address").read_only()}),
     resource(
       4,
       "organization",

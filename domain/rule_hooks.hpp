@@ -39,6 +39,7 @@ struct entry {
 
 void add_account_hooks(std::vector<entry>& table);
 void add_membership_hooks(std::vector<entry>& table);
+void add_login_hooks(std::vector<entry>& table);
 void add_fleet_hooks(std::vector<entry>& table);
 void add_release_hooks(std::vector<entry>& table);
 void add_device_hooks(std::vector<entry>& table);
@@ -55,6 +56,11 @@ void install_services(
 /// May this requester do what is the platform's business: name what others trust?
 [[nodiscard]] bool is_platform(const messages::requester& by);
 
+/// Completes a user's row for being found at login, and refuses second uses of what works once.
+[[nodiscard]] checked before_login_data_change(change_set& set);
+/// Removes all login sessions of a user.
+void end_sessions(draft& d, std::int64_t user);
+
 /// Points a fleet that begins to track the latest release at it.
 [[nodiscard]] checked track_latest(draft& d, const rule_context& c, const change_set& set);
 
@@ -63,6 +69,8 @@ constexpr std::uint16_t keyed_parent = 3, keyed_key = 4, keyed_value = 5;
 
 [[nodiscard]] tl::unexpected<messages::error> broken(std::string rule);
 [[nodiscard]] std::string lower(std::string_view text);
+/// Characters of UTF-8 text.
+[[nodiscard]] std::size_t characters(std::string_view text);
 /// The architecture behind a device type row, 0 = unknown.
 [[nodiscard]] std::int64_t architecture_of(const row_source& rows, std::int64_t device_type);
 

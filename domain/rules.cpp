@@ -40,6 +40,7 @@ const entry& of(std::uint16_t resource) {
     std::vector<entry> t(resource_number_max + 1U);
     add_account_hooks(t);
     add_membership_hooks(t);
+    add_login_hooks(t);
     add_fleet_hooks(t);
     add_release_hooks(t);
     add_device_hooks(t);
@@ -61,6 +62,12 @@ std::string lower(std::string_view text) {
     c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   return out;
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
 }
 
 std::int64_t architecture_of(const row_source& rows, std::int64_t device_type) {
@@ -370,7 +377,7 @@ namespace {
 
 /// A key may be narrowed to what its owner has a role on, and only a provisioning key counts what it is used for.
 hooks::checked check_key(const draft& d, const entity_ref& owner, const messages::add_key& cmd) {
-  if (cmd.name.size() > 50 || cmd.description.size() > 150) {
+  if (hooks::characters(cmd.name) > 50 || hooks::characters(cmd.description) > 150) {
     return hooks::broken(
       "an API key's name has at most 50 characters, its description at most 150.");
   }

@@ -105,14 +105,16 @@ result<authenticator::ticket> authenticator::look_up(std::string_view secret) co
   if (secret.size() > 8192) {
     return fail(errc::unauthorized, "not a valid credential");
   }
-  const bool session = std::count(secret.begin(), secret.end(), '.') == 2;
-  return session ? look_up_session(secret) : look_up_key(secret);
+  return is_session(secret) ? look_up_session(secret) : look_up_key(secret);
 }
 
 result<authenticator::ticket> authenticator::look_up_session(std::string_view token) const {
   const auto claims = verify_session(session_key_, token, now_() / 1000);
   if (!claims) {
     return tl::unexpected(claims.error());
+  }
+  if (claims->second_factor == second_factor::pending) {
+    return fail(errc::unauthorized, "the second factor is needed");
   }
   ticket k;
   k.owner = {entity_kind::user, claims->user};
@@ -123,7 +125,9 @@ result<authenticator::ticket> authenticator::look_up_session(std::string_view to
   const auto view = rows_->view();
   const auto& u = get().user;
   const auto user = view->get(u.resource, claims->user);
-  if (!user || !runtime::equal_secret(as_text(field(*user, u.jwt_secret)), claims->secret)) {
+  if (
+    !user || !runtime::equal_secret(as_text(field(*user, u.jwt_secret)), claims->secret)
+    || !view->get(get().login_session.resource, claims->session)) {
     return fail(errc::unauthorized, "the session is over");
   }
   k.by = *domain::requester_of_user(*view, claims->user);

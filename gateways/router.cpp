@@ -40,7 +40,7 @@ struct router::impl {
     : s(services_),
       p(std::move(parts_)),
       domain(std::move(domain_)),
-      accounts(services_),
+      accounts(services_, p.registration),
       resources(services_),
       invitations(services_),
       devices(services_),
@@ -69,10 +69,8 @@ struct router::impl {
 
 /// Every address of the server. `:name` is one segment, `*` whatever follows; an unset handler leaves its row out.
 std::vector<route> router::impl::routes() {
-  using api::accounts;
   using gateway = device::device_gateway;
-  auto& a = this->accounts;
-  return {
+  std::vector<route> all{
     // The image registry and its tokens tell methods and paths apart themselves.
     {"*", "/v2/*", handler_of(p.registry)},
     {"*", "/auth/v1/token", handler_of(p.registry_token)},
@@ -81,17 +79,7 @@ std::vector<route> router::impl::routes() {
     {"*", "/v6/*", odata("v6")},
     {"*", "/v7/*", odata("v7")},
 
-    // Accounts and API keys (balena-api.md 2).
-    {"POST", "/login_", to(a, &accounts::login)},
-    {"GET", "/actor/v1/whoami", to(a, &accounts::whoami_actor)},
-    {"GET", "/user/v1/whoami", to(a, &accounts::whoami_user)},
-    {"GET", "/user/v1/refresh-token", to(a, &accounts::refresh)},
-    {"POST", "/user/v1/refresh-token", to(a, &accounts::refresh)},
-    {"POST", "/api-key/user/full", to(a, &accounts::user_key)},
-    {"POST", "/api-key/v1", to(a, &accounts::generic_key)},
-    {"POST", "/api-key/v2", to(a, &accounts::generic_key)},
-    {"POST", "/api-key/application/:id/provisioning", to(a, &accounts::provisioning_key, "id")},
-    {"POST", "/api-key/device/:id/device-key", to(a, &accounts::device_key, "id")},
+    // Invitations (balena-api.md 3).
     {"POST", "/org/v1/invitation/:token", to(invitations, &api::invitations::accept, "token")},
     {"POST", "/user/v1/invitation/:token", to(invitations, &api::invitations::accept, "token")},
 
@@ -129,6 +117,11 @@ std::vector<route> router::impl::routes() {
     {"GET", "/health", p.health ? to(*this, &impl::health) : nullptr},
     {"GET", "/metrics", p.metrics ? to(*this, &impl::metrics) : nullptr},
   };
+  // Logins, keys and what else belongs to accounts (balena-api.md 2).
+  for (auto& r : accounts.routes()) {
+    all.push_back(std::move(r));
+  }
+  return all;
 }
 
 route_handler router::impl::odata(const char* version) {
@@ -144,6 +137,10 @@ router::~router() = default;
 
 awaitable<void> router::handle(exchange& x) {
   return impl_->handle(x);
+}
+
+void router::unlock(const messages::row& user) {
+  impl_->accounts.unlock(user);
 }
 
 void router::sweep() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateways/login/registration_mode.hpp"
 #include "gateways/services.hpp"
 
 #include <cstdint>
@@ -23,11 +24,15 @@ public:
     std::function<messages::result<void>()> health;
     /// Port that speaks TLS; 0 = none. With one, plain requests of other machines are sent there.
     std::uint16_t https_port = 0;
+    /// Who may make an account without an administrator.
+    registration_mode registration = registration_mode::closed;
   };
 
   router(std::shared_ptr<const services> s, parts p, std::string domain);
   ~router();
   runtime::awaitable<void> handle(runtime::exchange& x);
+  /// Forgets failed attempts at a user's secrets, as the operator asks.
+  void unlock(const messages::row& user);
   /// Housekeeping; to be called every few seconds.
   void sweep();
 

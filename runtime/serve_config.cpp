@@ -154,7 +154,11 @@ const command_settings& serve_settings() {
         .fallback = "720",
         .least = 1,
         .most = 876'000},
-       {.name = "admin_file", .help = "file with name:password of the first administrator"}},
+       {.name = "admin_file", .help = "file with name:password of the first administrator"},
+       {.name = "registration",
+        .help = "who may make an account without an administrator",
+        .fallback = "closed",
+        .choices = {"closed", "invite", "open"}}},
     .examples =
       "  slipwayd serve --data-dir /var/lib/slipway\n"
       "  slipwayd serve --config /etc/slipway.yaml --http 0.0.0.0:8080\n"
@@ -191,6 +195,7 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.log_retention_lines = v.integer("log_retention_lines");
   c.log_retention_hours = v.integer("log_retention_hours");
   c.admin_file = v.text("admin_file");
+  c.registration = v.text("registration");
   return {.config = std::move(c), .text = {}, .exit_code = 0};
 }
 

@@ -27,6 +27,7 @@ struct serve_config {
   std::int64_t log_retention_hours = 0;
   std::string
     admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
+  std::string registration;  ///< closed, invite, open
 };
 
 /// Either a configuration, or a text to print and a status to exit with.

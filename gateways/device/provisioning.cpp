@@ -2,7 +2,7 @@
 
 #include "domain/access.hpp"
 #include "domain/numbers.hpp"
-#include "gateways/api/accounts.hpp"
+#include "gateways/api/accounts/api_keys.hpp"
 #include "gateways/device/addresses.hpp"
 #include "messages/json.hpp"
 #include "runtime/crypto.hpp"

@@ -1,10 +1,12 @@
 #include "runtime/server/bootstrap.hpp"
 
+#include "domain/login_rules.hpp"
 #include "domain/numbers.hpp"
 #include "domain/rules.hpp"
 #include "domain/seed.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
+#include "runtime/log.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -61,6 +63,19 @@ result<void> mend_organizations(const domain::schema& model, storage::store& sto
   return {};
 }
 
+// Rows from before names were compared by keys of their own lack them, and would not be found.
+std::vector<messages::row> users_without_key(const storage::read_view& view) {
+  const auto& u = domain::numbers::get().user;
+  std::vector<messages::row> out;
+  view.scan(u.resource, 0, [&](const messages::row& r) {
+    if (messages::is_null(messages::field(r, u.username_key))) {
+      out.push_back(r);
+    }
+    return true;
+  });
+  return out;
+}
+
 struct administrator {
   std::string name = "admin";
   std::string password;
@@ -108,9 +123,37 @@ add_user(const domain::schema& model, storage::store& store, const administrator
 
 }  // namespace
 
+result<void> mend_users(const domain::schema& model, storage::store& store) {
+  const auto& u = domain::numbers::get().user;
+  const auto view = store.rows->view();
+  for (const auto& r : users_without_key(*view)) {
+    const auto id = messages::id_of(r);
+    domain::draft d(model, *view, now_ms());
+    std::vector<messages::field_value> keys{
+      {u.username_key, domain::name_key(messages::as_text(messages::field(r, u.username)))}};
+    if (const auto email = messages::as_text(messages::field(r, u.email)); !email.empty()) {
+      keys.push_back({u.email_key, domain::name_key(email)});
+    }
+    d.change(u.resource, id, std::move(keys));
+    const auto ok = append_one(store, {entity_kind::user, id}, d);
+    if (!ok && ok.error().code != errc::unique_violated) {
+      return ok;
+    }
+    if (!ok) {
+      log::warn(
+        "another user has this name but for letter case; it cannot log in until it is renamed",
+        {{"username", messages::as_text(messages::field(r, u.username))}});
+    }
+  }
+  return {};
+}
+
 result<bootstrap_result>
 bootstrap(const domain::schema& model, storage::store& store, const std::string& admin_file) {
   if (auto ok = add_catalog(model, store); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = mend_users(model, store); !ok) {
     return tl::unexpected(ok.error());
   }
   if (auto ok = mend_organizations(model, store); !ok) {

@@ -16,6 +16,9 @@ struct bootstrap_result {
 [[nodiscard]] messages::result<bootstrap_result>
 bootstrap(const domain::schema& model, storage::store& store, const std::string& admin_file);
 
+/// Gives users from before names were compared without regard to case the keys they are found by. Errors: those of the log.
+[[nodiscard]] messages::result<void> mend_users(const domain::schema& model, storage::store& store);
+
 /// A secret of the server kept in a file that only its owner may read, made at first use. Errors: io_failed, forbidden.
 [[nodiscard]] messages::result<std::string> load_or_make_secret(const std::string& file);
 

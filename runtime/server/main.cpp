@@ -1,6 +1,7 @@
 #include "domain/resource_model.hpp"
 #include "runtime/log.hpp"
 #include "runtime/serve_config.hpp"
+#include "runtime/server/admin_main.hpp"
 #include "runtime/server/edge_main.hpp"
 #include "runtime/server/node.hpp"
 #include "storage/embedded_store.hpp"
@@ -28,6 +29,7 @@ constexpr std::string_view usage =
   "\n"
   "Commands:\n"
   "  serve    run the server\n"
+  "  admin    users, sessions and organizations, for the operator on this machine\n"
   "  rebuild  rebuild the read model from the log and say whether it was identical\n"
   "  edge     hold device sessions; started by serve\n"
   "\n"
@@ -36,6 +38,7 @@ constexpr std::string_view usage =
   "Examples:\n"
   "  slipwayd serve --data-dir /var/lib/slipway\n"
   "  slipwayd serve --data-dir D --http 127.0.0.1:0 --overlay tcp://127.0.0.1:0 --admin-file F\n"
+  "  slipwayd admin --data-dir D user create ann\n"
   "  slipwayd rebuild --data-dir D\n";
 
 int complain(const messages::error& e) {
@@ -174,6 +177,9 @@ int main(int argc, char** argv) {
   }
   if (command == "edge") {
     return edge(rest);
+  }
+  if (command == "admin") {
+    return runtime::admin_main(rest);
   }
   if (command == "rebuild") {
     return rebuild(rest);

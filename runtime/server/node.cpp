@@ -19,6 +19,7 @@
 #include "runtime/directory.hpp"
 #include "runtime/edge_supervisor.hpp"
 #include "runtime/log.hpp"
+#include "runtime/server/admin_server.hpp"
 #include "runtime/server/bootstrap.hpp"
 #include "runtime/server/device_logging.hpp"
 #include "runtime/server/node_metrics.hpp"
@@ -107,6 +108,7 @@ struct node::impl {
   std::unique_ptr<edge_supervisor> edge;
   caf::actor notifier;
   std::unique_ptr<boost::asio::steady_timer> sweeper;
+  std::unique_ptr<admin_socket> admin;
 
   result<void> open_stores();
   result<void> start_actors();
@@ -347,6 +349,7 @@ void node::impl::sweep_later() {
 void node::impl::stop() {
   constexpr int grace_ms = 3000;
   logs->close();
+  admin.reset();
   if (http) {
     http->stop(grace_ms);
   }
@@ -417,9 +420,20 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
              : messages::fail(messages::errc::unavailable, "the overlay's edge is not running");
   };
   parts.https_port = i->http->tls_port_number();
+  parts.registration = config.registration == "open"     ? gateways::registration_mode::open
+                       : config.registration == "invite" ? gateways::registration_mode::invite
+                                                         : gateways::registration_mode::closed;
   i->router = std::make_unique<gateways::router>(i->services, std::move(parts), config.domain);
   i->sweeper = std::make_unique<boost::asio::steady_timer>(i->services->slow->get_executor());
   i->sweep_later();
+  auto admin = serve_admin(config.data_dir, i->services, [r = i->router.get()](const auto& user) {
+    r->unlock(user);
+  });
+  if (!admin) {
+    i->stop();
+    return tl::unexpected(admin.error());
+  }
+  i->admin = std::move(*admin);
   i->http->start([r = i->router.get()](exchange& x) { return r->handle(x); });
   return std::unique_ptr<node>(new node(std::move(i)));
 }

@@ -463,7 +463,7 @@ class DevicesTest(ApiTest):
         self.refused(api.delete(f"/v7/device({own['id']})"), 401)
         for resource in ("user", "organization", "api_key", "organization_membership"):
             self.assertEqual(api.rows("/v7/" + resource), [], resource)
-        self.refused(api.post(f"/api-key/device/{own['id']}/device-key", {}), 401)
+        self.refused(api.post(f"/api-key/device/{own['id']}/device-key", {}), 403)
         self.assertIn(api.get(f"/device/v3/{sibling['uuid']}/state").status, (401, 403))
         self.assertIn(api.patch("/device/v3/state", {sibling["uuid"]: {"status": "Idle"}}).status, (401, 403))
 
@@ -479,10 +479,10 @@ class DevicesTest(ApiTest):
         self.assertIn(key.patch(f"/v7/device({device['id']})", {"note": "x"}).status, (401,))
         self.assertIn(key.delete(f"/v7/device({device['id']})").status, (401,))
         self.refused(key.post("/v7/application_tag", {"application": self.ann.fleet, "tag_key": "a", "value": ""}), 400)
-        self.refused(key.post(f"/api-key/application/{self.ann.fleet}/provisioning", {}), 401)
+        self.refused(key.post(f"/api-key/application/{self.ann.fleet}/provisioning", {}), 404)
         self.refused(key.get(f"/device/v3/{device['uuid']}/state"), 401)
         foreign = self.bob.given_device()
-        self.refused(key.post(f"/api-key/device/{foreign['id']}/device-key", {}), 401)
+        self.refused(key.post(f"/api-key/device/{foreign['id']}/device-key", {}), 404)
 
     def test_the_state_has_an_etag_that_changes_with_a_variable_and_not_with_a_tag(self):
         tenant = Tenant(self.admin)

@@ -1,0 +1,85 @@
+#include "runtime/server/admin_server.hpp"
+
+#include "messages/json.hpp"
+#include "runtime/log.hpp"
+#include "runtime/server/admin_office.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+namespace slipway::runtime {
+
+namespace asio = boost::asio;
+using messages::appended;
+using messages::errc;
+using messages::fail;
+using messages::result;
+using nlohmann::json;
+
+namespace {
+
+/// Longer than the entity's own answer may take.
+constexpr auto wait_max = gateways::ask_timeout + std::chrono::seconds{5};
+
+result<appended>
+ask_entity(const gateways::services& s, messages::entity_ref entity, admin_port::command command) {
+  auto executor = s.slow->get_executor();
+  auto answer = std::visit(
+    [&](auto& cmd) {
+      return asio::co_spawn(
+        executor,
+        s.ask->ask(executor, entity, std::move(cmd)),
+        asio::use_future);
+    },
+    command);
+  // The pool drops what waits when the server stops.
+  if (answer.wait_for(wait_max) != std::future_status::ready) {
+    return fail(errc::timed_out, "no answer in time: outcome unknown");
+  }
+  try {
+    return answer.get();
+  } catch (const std::exception& e) {
+    return fail(errc::unavailable, std::string("the server stops: ") + e.what());
+  }
+}
+
+std::string answer_to(const admin_port& port, const std::string& line) {
+  auto request = messages::parse_json(line);
+  const auto done =
+    request ? run_admin_command(port, *request) : result<json>(tl::unexpected(request.error()));
+  // Only of commands that are known: nobody writes into the log what he likes.
+  if (done || done.error().code != errc::invalid_argument) {
+    log::info(
+      "operator's command",
+      {{"command", (*request)["command"].get<std::string>()},
+       {"outcome", done ? "done" : done.error().detail}});
+  }
+  return messages::dump_json(
+    done ? json{{"answer", *done}}
+         : json{{"error", done.error().detail}, {"code", static_cast<int>(done.error().code)}});
+}
+
+}  // namespace
+
+result<std::unique_ptr<admin_socket>> serve_admin(
+  const std::string& data_dir,
+  std::shared_ptr<const gateways::services> services,
+  std::function<void(const messages::row& user)> unlock) {
+  admin_port port;
+  port.model = services->model;
+  port.store = services->store;
+  port.now = services->now;
+  port.unlock = std::move(unlock);
+  port.ask = [services](messages::entity_ref entity, admin_port::command command) {
+    return ask_entity(*services, entity, std::move(command));
+  };
+  return admin_socket::open(data_dir, [port = std::move(port)](std::string line) {
+    return answer_to(port, line);
+  });
+}
+
+}  // namespace slipway::runtime
