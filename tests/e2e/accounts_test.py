@@ -339,6 +339,21 @@ class KeyTest(AccountsTest):
                                               "roles": ["user-api-key"]}), 404)
         self.assertEqual(api.post("/api-key/v2/", {**good, "name": "\u00fc" * 50}).status, 200)
 
+    def test_a_key_is_narrowed_when_it_is_made(self):
+        api = self.given_user()
+        fleet, organization = self.given_fleet(api), api.rows("/v7/organization")[0]["id"]
+        for wrong in ({"applications": []}, {"fleets": [fleet]}, {"readOnly": 1}, {"applications": ["x"]}, [], "all",
+                      {"organizations": [1]}):
+            self.refused(api.post("/api-key/user/full", {"name": "k", "scope": wrong}), 400)
+        reader = SERVER.client(api.post("/api-key/user/full", {"name": "r", "scope": {"readOnly": True}}).json)
+        self.assertEqual(len(reader.rows("/v7/application")), 1)
+        self.refused(reader.post("/v7/application_tag", {"application": fleet, "tag_key": "a", "value": ""}), 401)
+        legacy = SERVER.client(api.post(f"/application/{fleet}/generate-api-key").json)
+        self.assertEqual([a["id"] for a in legacy.rows("/v7/application")], [fleet])
+        self.refused(legacy.patch(f"/v7/organization({organization})", {"name": "Mine"}), 401)
+        self.refused(api.post(f"/api-key/application/{fleet}/provisioning", {"uses": 0}), 400)
+        self.assertEqual(api.post(f"/api-key/application/{fleet}/provisioning", {"uses": 1}).status, 200)
+
     def test_a_key_that_expired_is_an_unknown_key(self):
         api = self.given_user()
         soon = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 3))

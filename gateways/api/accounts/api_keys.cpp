@@ -91,7 +91,8 @@ result<std::int64_t> read_expiry(const json& body) {
             : fail(errc::invalid_argument, "\"expiryDate\" is not a date");
 }
 
-/// `{"readOnly": true, "organizations": [1], "applications": [2]}`. A member that is not known would be a limit that is not kept.
+/// `{"readOnly": true, "organizations": [1], "applications": [2]}`. A member that is not known would be a limit that is not kept, and so
+/// would an empty list.
 result<messages::key_scope> read_scope(const json& body) {
   const auto it = body.find("scope");
   if (it == body.end() || it->is_null()) {
@@ -99,16 +100,17 @@ result<messages::key_scope> read_scope(const json& body) {
   }
   const auto wrong = fail(
     errc::invalid_argument,
-    "\"scope\" has readOnly (true or false), organizations and applications (lists of ids)");
+    "\"scope\" has readOnly (true or false), organizations and applications (lists with an id or "
+    "more)");
   if (!it->is_object()) {
     return wrong;
   }
   for (const auto& [name, value] : it->items()) {
     const bool ids = name == "organizations" || name == "applications";
-    const bool list =
-      value.is_array() && std::all_of(value.begin(), value.end(), [](const json& id) {
-        return id.is_number_integer();
-      });
+    const bool list = value.is_array() && !value.empty()
+                      && std::all_of(value.begin(), value.end(), [](const json& id) {
+                           return id.is_number_integer();
+                         });
     if (!(ids && list) && !(name == "readOnly" && value.is_boolean())) {
       return wrong;
     }
