@@ -100,6 +100,8 @@ constexpr std::array action_table{
     "the configuration of new devices, with a provisioning key"},
   action_line{action::pull_image, "pull_image", group::releases, "image", "PADOVfx",
     "pull an image from the registry"},
+  action_line{action::push_image, "push_image", group::fleets, "application", "PAD",
+    "push sources to the builder of a fleet"},
   action_line{action::push_image, "push_image", group::releases, "image", "PAD",
     "push an image into the registry"},
   action_line{action::make_key, "make_key", group::users, "user", "u",

@@ -23,7 +23,7 @@ enum class action : std::uint8_t {
   tunnel,           ///< a byte stream to a port or shell of a device: device
   download_config,  ///< the configuration of new devices, with a provisioning key: application
   pull_image,       ///< image
-  push_image,       ///< image
+  push_image,       ///< image, application (sources to its builder)
   make_key,         ///< an API key: user, application, device
 };
 

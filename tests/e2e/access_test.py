@@ -7,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.slipwayd import Client, Slipwayd, new_uuid  # noqa: E402
+from support.slipwayd import Slipwayd, new_uuid  # noqa: E402
 
 SERVER = None
 
@@ -74,7 +74,7 @@ class Access(unittest.TestCase):
         answer = self.ann.api.post(f"/api-key/application/{self.fleet}/provisioning",
                                    {"name": "line", "expiryDate": None, **more})
         self.assertEqual(answer.status, 200, answer)
-        return Client(SERVER.port, answer.json)
+        return SERVER.client(answer.json)
 
     def register(self, client):
         return client.post("/device/register", {
@@ -130,7 +130,7 @@ class Access(unittest.TestCase):
         listed = self.ann.api.get("/v7/invitee__is_invited_to__organization?$expand=invitee")
         self.assertNotIn(token, listed.text)
         self.assertEqual(listed.rows[0]["invitee"][0]["email"], "new@example.org")
-        self.assertEqual(Client(SERVER.port).post(f"/org/v1/invitation/{token}").status, 401)
+        self.assertEqual(SERVER.client().post(f"/org/v1/invitation/{token}").status, 401)
         self.assertEqual(self.bob.api.post("/org/v1/invitation/abcdef").status, 404)
         self.assertEqual(self.bob.api.rows("/v7/invitee__is_invited_to__organization"), [])
         accepted = self.bob.api.post(f"/org/v1/invitation/{token}")
@@ -163,7 +163,7 @@ class Access(unittest.TestCase):
 
     def test_a_removed_key_is_refused_at_the_next_request(self):
         secret = self.ann.api.post("/api-key/user/full", {"name": "ci", "expiryDate": None}).json
-        key = Client(SERVER.port, secret)
+        key = SERVER.client(secret)
         self.assertEqual(key.get("/user/v1/whoami").status, 200)
         row = self.ann.api.rows("/v7/api_key?$filter=name eq 'ci'&$select=id")[0]["id"]
         self.assertEqual(key.delete(f"/v7/api_key({row})").status, 401)
@@ -176,7 +176,7 @@ class Access(unittest.TestCase):
                                      {"device": device, "tag_key": "k", "value": "v"})
         there, nowhere = tried(self.device["id"]), tried(999_999_999)
         self.assertEqual((there.status, there.text), (nowhere.status, nowhere.text))
-        for client in (self.bob.api, Client(SERVER.port)):
+        for client in (self.bob.api, SERVER.client()):
             for path in ("/v7/device({})", "/v7/device({})/belongs_to__application",
                          "/v7/device({})?$expand=device_tag"):
                 mine = client.get(path.format(self.device["id"]))
@@ -190,7 +190,7 @@ class Access(unittest.TestCase):
         if made.status == 400:
             self.fail(made)
         other = self.ann.given_fleet("vans")
-        key = Client(SERVER.port, made.json)
+        key = SERVER.client(made.json)
         self.assertEqual(key.get("/user/v1/whoami").status, 200)
         seen = key.rows("/v7/application?$select=id")
         self.assertIn({"id": self.fleet}, seen)
@@ -206,7 +206,7 @@ class Access(unittest.TestCase):
 
     def test_a_counted_provisioning_key_never_registers_more_than_it_may(self):
         client = self.provisioning_key(uses=3)
-        clients = [Client(SERVER.port, client.token) for _ in range(12)]
+        clients = [SERVER.client(client.token) for _ in range(12)]
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             done = list(pool.map(self.register, clients))
         self.assertEqual(sorted(a.status for a in done), [201] * 3 + [401] * 9)

@@ -111,20 +111,7 @@ TEST_CASE("every way between resources ends at what the role sees, in every form
     "application",
     t.second_fleet,
     {{"is_public", true}}));
-  const std::set<std::string> walked{
-    "nobody",
-    "a user of another organization",
-    "operator of the organization",
-    "observer of the fleet",
-    "the user himself",
-    "the device's key",
-    "the fleet's provisioning key"};
-  std::size_t askers = 0;
   for (const auto& a : tests::askers(t)) {
-    if (walked.count(a.who) == 0) {
-      continue;
-    }
-    ++askers;
     const reader r(t, a);
     for (const auto& resource : t.i.model->resources()) {
       INFO(a.who << " and " << resource.name);
@@ -143,5 +130,4 @@ TEST_CASE("every way between resources ends at what the role sees, in every form
       }
     }
   }
-  CHECK(askers == walked.size());
 }
