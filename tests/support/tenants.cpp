@@ -117,6 +117,9 @@ void tenants::given_of_user() {
   sample["user_public_key"] = i.given(
     "user_public_key",
     {{"user", mia}, {"title", "laptop"}, {"public_key", "ssh-ed25519 AAAA mia"}});
+  sample["login_session"] = i.given(
+    "login_session",
+    {{"user", mia}, {"authenticated_at", i.now}, {"expires_at", i.now + 1000}});
 }
 
 void tenants::given_of_organization() {
