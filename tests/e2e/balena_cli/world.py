@@ -232,13 +232,13 @@ def note_use(arguments):
 
 
 class World:
-    """A server and whoever uses it."""
+    """A server, with these variables in its environment, and whoever uses it."""
 
-    def __init__(self):
+    def __init__(self, **server_environment):
         if not (CLIENTS / "installed").exists():
             sys.exit(f"the balena clients are not in {CLIENTS}: run tests/e2e/balena_cli/install.py {CLIENTS}")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="slipway-balena-"))
-        self.server = Slipwayd().start()
+        self.server = Slipwayd().start(env=server_environment)
         self.admin = self.login(ADMIN, PASSWORD)
         self.lock = threading.Lock()
         self.count = 0
