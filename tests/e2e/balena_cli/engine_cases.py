@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import sdk_test
 from cases import Cases
 from world import ROOT, TYPE
 
@@ -277,6 +278,12 @@ class Online(Cases):
     def test_a_variable_reaches_the_container(self):
         self.ann.balena("env", "set", "PRESSURE", "7", "--device", self.uuid, "--service", "pump")
         wait_for("the variable", 60, lambda: (c := self.container("pump")) and "PRESSURE=7" in c["Config"]["Env"])
+
+    def test_the_sdk_reaches_the_device(self):
+        wait_for("it runs", 60, lambda: self.started("pump"))
+        what = sdk_test.scene(self.world, self.ann, online={
+            "uuid": self.uuid, "id": self.device.row("$select=id")["id"], "fleet": self.fleet["id"], "service": "pump", "says": SAYS})
+        self.assertEqual(sdk_test.run(self.world, what, "online"), 0)
 
     def test_a_second_device_joins_by_its_own_configuration_and_is_moved_with_its_containers(self):
         device = Device(self.ann, self.fleet, self.engine, "second")

@@ -15,7 +15,7 @@ export async function define({ scene, client, assert }) {
     assert.deepEqual((await invite.getAllByOrganization(works.id)).map((i) => i.id), [lost.id]);
     assert.ok((await invite.getAll()).some((i) => i.id === lost.id));
     await invite.revoke(lost.id);
-    const { invitation_token: token } = await scene_invitation(invite, works.handle, 'developer');
+    const { token } = await scene_invitation(invite, works.handle, 'developer');
     await bob.models.organization.invite.accept(token);
     assert.ok((await bob.models.organization.getAll()).some((o) => o.id === works.id));
   });
@@ -23,7 +23,7 @@ export async function define({ scene, client, assert }) {
   /** An invitation of bob together with what its mail would carry. */
   async function scene_invitation(model, where, roleName) {
     const made = await model.create(where, { invitee: scene.bob.email, roleName });
-    assert.match(String(made.invitation_token), /^\S{16,}$/, 'the inviter gets no token to hand on');
+    assert.match(String(made.token), /^\S{16,}$/, 'the inviter gets no token to hand on');
     return made;
   }
 
@@ -59,7 +59,7 @@ export async function define({ scene, client, assert }) {
     assert.deepEqual((await invite.getAllByApplication(fleet.slug)).map((i) => i.id), [lost.id]);
     assert.ok((await invite.getAll()).some((i) => i.id === lost.id));
     await invite.revoke(lost.id);
-    const { invitation_token: token } = await scene_invitation(invite, fleet.id, 'observer');
+    const { token } = await scene_invitation(invite, fleet.id, 'observer');
     await bob.models.application.invite.accept(token);
     assert.equal(await bob.models.application.has(fleet.slug), true);
   });

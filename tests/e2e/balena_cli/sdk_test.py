@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -13,18 +14,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 SECONDS_MAX = 900
 
 
-def scene(place, **more):
-    """What the program in JavaScript has to know."""
-    people = {}
-    for name in ("ann", "bob", "cat"):
-        person = place.person(name, signed_in=False)
-        people[name] = {"name": person.name, "email": person.email, "password": person.password, "id": person.id,
-                        "handle": person.handle}
-    return {"apiUrl": f"http://127.0.0.1:{place.server.port}", "clients": str(world.CLIENTS), **people, **more}
+def scene(place, ann=None, **more):
+    """What the program in JavaScript has to know: the server, three people (`ann` may be somebody who is there), and `more`."""
+    people = {"ann": ann or place.person("ann", signed_in=False), "bob": place.person("bob", signed_in=False),
+              "cat": place.person("cat", signed_in=False)}
+    known = {name: {"name": p.name, "email": p.email, "password": p.password, "id": p.id, "handle": p.handle} for name, p in people.items()}
+    return {"apiUrl": f"http://127.0.0.1:{place.server.port}", "clients": str(world.CLIENTS), **known, **more}
 
 
 def run(place, what, section, only=""):
-    """Answers the exit code of the program."""
+    """Answers the exit code of the program and prints what it printed."""
     file = place.folder / f"scene-{section}.json"
     file.write_text(json.dumps(what), encoding="utf-8")
     file.chmod(0o600)
@@ -33,6 +32,7 @@ def run(place, what, section, only=""):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # so that what was started is stopped
     place = world.World()
     try:
         arguments = [a for a in sys.argv[1:] if a != "--awaited"]

@@ -7,6 +7,7 @@ import argparse
 import concurrent.futures
 import io
 import re
+import signal
 import sys
 import time
 import unittest
@@ -76,6 +77,7 @@ def main():
     parser.add_argument("sets", nargs="+", choices=sorted(SETS))
     arguments = parser.parse_args()
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # so that what was started is stopped
     cases.WORLD = world.World()
     good, count = True, 0
     try:
