@@ -39,7 +39,7 @@ result<std::optional<std::int64_t>> id_member(const json& body, const char* name
     return std::optional<std::int64_t>{};
   }
   std::int64_t n = 0;
-  if (it->is_number_unsigned()) {
+  if (it->is_number_integer()) {
     n = it->get<std::int64_t>();
   } else if (it->is_string()) {
     const auto& text = it->get_ref<const std::string&>();

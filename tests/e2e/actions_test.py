@@ -62,7 +62,9 @@ class Device:
         os.makedirs(self.folder)
         self.config_file = os.path.join(self.folder, "config.json")
         self.marks = os.path.join(self.folder, "marks")
-        config = world.api.post("/download-config", {"appId": world.fleet, "deviceType": "generic-amd64"}).json
+        answer = world.api.post("/download-config", {"appId": world.fleet, "deviceType": "generic-amd64", "version": "5.0.0"})
+        assert answer.status == 200, answer
+        config = answer.json
         config["hostCommands"] = {"reboot": ["sh", "-c", "echo reboot >> %s" % self.marks]}
         with open(self.config_file, "w") as f:
             json.dump(config, f)
