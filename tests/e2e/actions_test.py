@@ -135,6 +135,7 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="slipway-e2e-")
         self.server = Slipwayd().start()
         self.api = self.server.login(ADMIN, PASSWORD)
+        self.api.seconds = 120  # the server answers for a device after 50 s at the latest
         self.registry = ServerRegistry(self.folder, self.server.port)
         self.engine = Engine(self.folder, self.registry.host)
         organization = self.api.rows("/v7/organization?$select=id")[0]["id"]

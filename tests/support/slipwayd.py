@@ -41,6 +41,8 @@ class Answer:
 class Client:
     """Requests with one credential, on a connection per thread."""
 
+    seconds = 30  # for one answer
+
     def __init__(self, port, token=None):
         self.port = port
         self.token = token
@@ -65,7 +67,7 @@ class Client:
             connection = getattr(self.local, "connection", None)
             fresh = connection is None
             if fresh:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.seconds)
                 self.local.connection = connection
             try:
                 connection.request(method, quoted, body=data, headers=head)
