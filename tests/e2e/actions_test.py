@@ -58,9 +58,11 @@ class Device:
 
     def __init__(self, world, name):
         self.world = world
+        world.devices.append(self)
         self.folder = os.path.join(world.folder, name)
         os.makedirs(self.folder)
         self.config_file = os.path.join(self.folder, "config.json")
+        self.process = None
         self.marks = os.path.join(self.folder, "marks")
         answer = world.api.post("/download-config", {"appId": world.fleet, "deviceType": "generic-amd64", "version": "5.0.0"})
         assert answer.status == 200, answer
@@ -68,7 +70,6 @@ class Device:
         config["hostCommands"] = {"reboot": ["sh", "-c", "echo reboot >> %s" % self.marks]}
         with open(self.config_file, "w") as f:
             json.dump(config, f)
-        self.process = None
         self.start()
         self.uuid = wait_for("registration", 60, lambda: self.config().get("registered_at") and self.config()["uuid"])
         self.id = world.api.rows("/v7/device?$filter=uuid eq '%s'&$select=id" % self.uuid)[0]["id"]
@@ -89,9 +90,9 @@ class Device:
             env=environment, stdout=log, stderr=log)
 
     def end(self):
-        if self.process.poll() is None:
+        if self.process is not None:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
     def restart(self, failpoint=None):
         """The process, not the services. Waits for the new one's session: the old one's may seem to stand for a moment."""
@@ -143,7 +144,9 @@ class World:
         self.fleet = self.api.create("application", app_name="actions", organization=organization,
                                      is_for__device_type=kind)["id"]
         self.commit = self.release()
-        self.devices = [Device(self, "first"), Device(self, "second")]
+        self.devices = []
+        for name in ("first", "second"):
+            Device(self, name)
         for d in self.devices:
             wait_for("both services", LONG, lambda d=d: self.runs(d))
 
@@ -196,11 +199,13 @@ class World:
     def close(self):
         for d in getattr(self, "devices", []):
             d.end()
-        for c in self.engine.get("/containers/json?all=1") or []:
-            self.engine.call("DELETE", "/containers/%s?force=1&v=1" % c["Id"])
-        self.engine.stop()
-        self.server.stop()
-        self.server.remove()
+        if hasattr(self, "engine"):
+            for c in self.engine.get("/containers/json?all=1") or []:
+                self.engine.call("DELETE", "/containers/%s?force=1&v=1" % c["Id"])
+            self.engine.stop()
+        if hasattr(self, "server"):
+            self.server.stop()
+            self.server.remove()
         subprocess.run("umount -l %s/root/* 2>/dev/null" % self.folder, shell=True, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -337,14 +342,15 @@ CASES = {name[5:]: f for name, f in list(globals().items()) if name.startswith("
 
 
 def main():
-    world = World()
+    world = World.__new__(World)
     try:
+        world.__init__()  # in here, so that what a half-made world started is ended too
         for name in sys.argv[1:] or CASES:
             print("case", name, flush=True)
             CASES[name](world)
             print("ok", name, flush=True)
     except BaseException:
-        print(world.server.text())
+        print(world.server.text() if hasattr(world, "server") else "no server")
         for d in getattr(world, "devices", []):
             subprocess.run(["tail", "-n", "40", d.folder + "/log"], check=False)
         raise
