@@ -56,6 +56,8 @@ constexpr auto middle = R"(
   are visible to observers, and to everybody on a public fleet: secrets belong into variables.
 - The supervisor's own key (`api_secret`), passwords, and the hashes of keys and tokens are never readable.
 - Fellow members of an organization see each other's user name and e-mail address.
+- What is unique on the whole platform (handles, user names, e-mail addresses, uuids) answers 409 when it is taken. The text names the fields
+  and nothing of the row that has it.
 
 ## Actions
 
@@ -75,6 +77,7 @@ constexpr auto ending = R"(
 - A provisioning key can have an expiry and a number of uses. Each registration takes one use before the device is made and gives it back if
   there was another reason against it. With none left the key is refused everywhere. A crash between the two loses a use, never adds one.
 - An expired, used up or removed key is refused at the next request.
+- Keys of fleets and devices are not their maker's: they stay when he leaves. Whoever takes a member out looks at `api_key` of the fleets.
 
 ## When it takes effect
 
