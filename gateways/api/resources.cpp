@@ -305,7 +305,8 @@ awaitable<void> resources::change(call& c) {
   co_await c.x.respond(empty_response(200));
 }
 
-awaitable<result<void>> resources::remove_row(call& c, std::uint16_t resource, std::int64_t id) {
+awaitable<result<void>>
+resources::remove_row(call& c, const requester& by, std::uint16_t resource, std::int64_t id) {
   std::optional<entity_ref> entity;
   std::vector<std::pair<std::uint16_t, std::int64_t>> first;
   {
@@ -317,15 +318,18 @@ awaitable<result<void>> resources::remove_row(call& c, std::uint16_t resource, s
     const auto& def = *s_->model->find(resource);
     entity = domain::entity_of(*s_->model, def, *row, *view);
     // What hangs on it elsewhere goes only if the thing itself may go.
-    if (const auto ok =
-          domain::access(*s_->model, c.by, *view).may(domain::verb::remove, def, *row);
+    if (const auto ok = domain::access(*s_->model, by, *view).may(domain::verb::remove, def, *row);
         !ok) {
       co_return tl::unexpected(ok.error());
     }
     first = domain::removed_first(*view, resource, id);
   }
+  // Who may remove a fleet need not be one who may take a team's access to it away otherwise.
+  requester platform;
+  platform.kind = messages::requester_kind::platform;
+  platform.actor = by.actor;
   for (const auto& [other, other_id] : first) {
-    const auto ok = co_await remove_row(c, other, other_id);
+    const auto ok = co_await remove_row(c, platform, other, other_id);
     if (!ok) {
       co_return ok;
     }
@@ -334,7 +338,7 @@ awaitable<result<void>> resources::remove_row(call& c, std::uint16_t resource, s
     co_return fail(errc::unauthorized, "not permitted");
   }
   messages::remove_row cmd;
-  cmd.by = c.by;
+  cmd.by = by;
   cmd.resource = resource;
   cmd.id = id;
   const auto done = co_await s_->ask->ask(c.x.executor(), *entity, std::move(cmd));
@@ -350,7 +354,7 @@ awaitable<void> resources::remove(call& c) {
     co_return co_await c.x.respond(error_response(ids.error()));
   }
   for (const auto id : *ids) {
-    const auto ok = co_await remove_row(c, c.resource().number, id);
+    const auto ok = co_await remove_row(c, c.by, c.resource().number, id);
     if (!ok) {
       co_return co_await c.x.respond(error_response(ok.error()));
     }

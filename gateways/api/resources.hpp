@@ -27,7 +27,7 @@ private:
   runtime::awaitable<void> change(call& c);
   runtime::awaitable<void> remove(call& c);
   runtime::awaitable<messages::result<void>>
-  remove_row(call& c, std::uint16_t resource, std::int64_t id);
+  remove_row(call& c, const messages::requester& by, std::uint16_t resource, std::int64_t id);
   std::shared_ptr<const services> s_;
   query_runner queries_;
 };

@@ -109,6 +109,19 @@ class Access(unittest.TestCase):
         self.add(self.bob, "member")
         self.assertNotIn({"id": self.fleet}, self.bob.api.rows(mine))
 
+    def test_a_developer_removes_a_fleet_that_a_team_has_access_to(self):
+        self.add(self.bob, "developer")
+        team = self.ann.api.create("team", belongs_to__organization=self.ann.organization,
+                                   name="drivers")["id"]
+        self.ann.api.create("team_application_access", team=team,
+                            grants_access_to__application=self.fleet,
+                            application_membership_role=role(self.ann.api, "application", "observer"))
+        rows = "/v7/team_application_access?$select=id"
+        self.assertEqual(len(self.ann.api.rows(rows)), 1)
+        gone = self.bob.api.delete(f"/v7/application({self.fleet})")
+        self.assertEqual(gone.status, 200, gone)
+        self.assertEqual(self.ann.api.rows(rows), [])
+
     def test_the_last_administrator_stays(self):
         own = self.ann.api.rows(f"/v7/organization_membership?$filter=user eq {self.ann.id}"
                                 "&$select=id")[0]["id"]
