@@ -96,6 +96,21 @@ void add_mapped_versions(const draft& d, const row& device, std::vector<field_va
   }
 }
 
+/// `modified_at` of every row.
+constexpr std::uint16_t modified_at = 2;
+/// A download's progress is stored at most so often.
+constexpr std::int64_t progress_ms_min = 5'000;
+
+/// Only the bar moved, moments after it was written: nobody misses that.
+bool is_idle_progress(const draft& d, const row& install, const messages::reported_service& s) {
+  const auto& i = n().image_install;
+  const bool milestone = s.download_progress < 0 || s.download_progress >= 100
+                         || messages::is_null(field(install, i.download_progress));
+  return !milestone && as_text(field(install, i.status)) == known_status(s.status)
+         && as_int(field(install, i.is_provided_by__release)) == s.release
+         && d.now() - as_int(field(install, modified_at)) < progress_ms_min;
+}
+
 /// `install` is the row of the image, 0 = the device reports it for the first time.
 void report_service(
   draft& d,
@@ -104,6 +119,10 @@ void report_service(
   std::int64_t install,
   const messages::reported_service& s) {
   const auto& i = n().image_install;
+  const auto known = install != 0 ? d.get(i.resource, install) : std::nullopt;
+  if (known && is_idle_progress(d, *known, s)) {
+    return;
+  }
   std::vector<field_value> values{
     {i.is_provided_by__release, s.release},
     {i.status, known_status(s.status)},
@@ -118,6 +137,38 @@ void report_service(
   values.push_back({i.install_date, d.now()});
   d.create(i.resource, c.next_id(), std::move(values));
   hooks::install_services(d, c, device, s.release);
+}
+
+/// Installs that are not told of are not there any more.
+void report_services(
+  draft& d,
+  const rule_context& c,
+  const row& device,
+  const std::vector<messages::reported_service>& services) {
+  const auto installs = installs_of(d, messages::id_of(device));
+  std::set<std::int64_t> told;
+  for (const auto& s : services) {
+    if (!told.insert(s.image).second) {
+      continue;  // two services of one image have one install
+    }
+    const auto known = std::find_if(installs.begin(), installs.end(), [&](const auto& pair) {
+      return pair.second == s.image;
+    });
+    report_service(d, c, device, known == installs.end() ? 0 : known->first, s);
+  }
+  for (const auto& [id, image] : installs) {
+    const bool listed =
+      std::any_of(services.begin(), services.end(), [image = image](const auto& s) {
+        return s.image == image;
+      });
+    if (!listed) {
+      d.change(
+        n().image_install.resource,
+        id,
+        {{n().image_install.status, "deleted"},
+         {n().image_install.download_progress, messages::null{}}});
+    }
+  }
 }
 
 }  // namespace
@@ -184,32 +235,11 @@ decision decide(draft& d, const rule_context& c, const messages::report_state& c
     values.push_back({t.last_update_status_event, d.now()});
   }
   d.change(t.resource, c.entity.id, std::move(values));
-  if (!cmd.has_apps) {
-    return c.entity.id;
+  if (cmd.has_apps) {
+    report_services(d, c, *device, cmd.services);
   }
-  const auto installs = installs_of(d, c.entity.id);
-  std::set<std::int64_t> told;
-  for (const auto& s : cmd.services) {
-    if (!told.insert(s.image).second) {
-      continue;  // two services of one image have one install
-    }
-    const auto known = std::find_if(installs.begin(), installs.end(), [&](const auto& pair) {
-      return pair.second == s.image;
-    });
-    report_service(d, c, *device, known == installs.end() ? 0 : known->first, s);
-  }
-  for (const auto& [id, image] : installs) {
-    const bool listed =
-      std::any_of(cmd.services.begin(), cmd.services.end(), [image = image](const auto& s) {
-        return s.image == image;
-      });
-    if (!listed) {
-      d.change(
-        n().image_install.resource,
-        id,
-        {{n().image_install.status, "deleted"},
-         {n().image_install.download_progress, messages::null{}}});
-    }
+  if (cmd.metrics_due || !d.events().empty()) {
+    d.change(t.resource, c.entity.id, cmd.metrics);
   }
   return c.entity.id;
 }

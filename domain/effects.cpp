@@ -102,6 +102,12 @@ bool affects_roles(const messages::commit& c) {
   });
 }
 
+bool affects_assets(const messages::commit& c) {
+  return std::any_of(c.events.begin(), c.events.end(), [](const event& e) {
+    return e.resource == n().release_asset.resource && e.type != event_type::row_created;
+  });
+}
+
 std::vector<std::int64_t> devices_to_notify(const messages::commit& c, const row_source& rows) {
   if (c.entity.kind == entity_kind::device) {
     return std::any_of(c.events.begin(), c.events.end(), is_for_this_device)

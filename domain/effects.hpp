@@ -18,6 +18,9 @@ namespace slipway::domain {
 /// May the roles of users other than the one it was written by differ after it? Then every credential is looked up anew.
 [[nodiscard]] bool affects_roles(const messages::commit& c);
 
+/// May bytes of a release asset have lost their last row?
+[[nodiscard]] bool affects_assets(const messages::commit& c);
+
 /// Devices to be told now to fetch their target state (balena-api.md 8.13), in no order.
 [[nodiscard]] std::vector<std::int64_t> devices_to_notify(
   const messages::commit& c,

@@ -228,18 +228,26 @@ json target_builder::app(std::int64_t release_id) const {
   return out;
 }
 
+/// What the variables ask for, 0 = nothing.
+std::int64_t asked_interval(const json& config) {
+  for (const auto* name : {"BALENA_SUPERVISOR_POLL_INTERVAL", "RESIN_SUPERVISOR_POLL_INTERVAL"}) {
+    if (const auto it = config.find(name); it != config.end()) {
+      const auto text = it->get<std::string>();
+      std::int64_t interval = 0;
+      std::from_chars(text.data(), text.data() + text.size(), interval);
+      return interval;
+    }
+  }
+  return 0;
+}
+
 json target_builder::config() const {
   auto config = json::object();
   add_keyed(config, rows, n().application_config_variable, messages::id_of(application));
   if (device != 0) {
     add_keyed(config, rows, n().device_config_variable, device);
   }
-  constexpr const char* interval_name = "RESIN_SUPERVISOR_POLL_INTERVAL";
-  std::int64_t interval = 0;
-  if (const auto it = config.find(interval_name); it != config.end()) {
-    const auto text = it->get<std::string>();
-    std::from_chars(text.data(), text.data() + text.size(), interval);
-  }
+  const auto interval = std::max(asked_interval(config), poll_interval_ms_default);
   // For the dashboard, and what only the host reads: not the supervisor's business (balena-api.md 8.4).
   for (auto it = config.begin(); it != config.end();) {
     const auto& name = it.key();
@@ -247,7 +255,11 @@ json target_builder::config() const {
                         || name == "RESIN_HOST_LOG_TO_DISPLAY";
     it = hidden ? config.erase(it) : std::next(it);
   }
-  config[interval_name] = std::to_string(std::max(interval, poll_interval_ms_default));
+  // Supervisors prefer the other name where both are given.
+  config["RESIN_SUPERVISOR_POLL_INTERVAL"] = std::to_string(interval);
+  if (config.contains("BALENA_SUPERVISOR_POLL_INTERVAL")) {
+    config["BALENA_SUPERVISOR_POLL_INTERVAL"] = std::to_string(interval);
+  }
   return config;
 }
 

@@ -3,6 +3,7 @@
 #include "gateways/api/accounts.hpp"
 #include "gateways/api/invitations.hpp"
 #include "gateways/api/resources.hpp"
+#include "gateways/assets/release_assets.hpp"
 #include "gateways/device/device_gateway.hpp"
 #include "gateways/device/device_types.hpp"
 #include "gateways/device/log_gateway.hpp"
@@ -29,6 +30,7 @@ struct router::impl {
   api::resources resources;
   api::invitations invitations;
   device::device_gateway devices;
+  std::unique_ptr<release_assets> assets;
   device::device_types types;
   device::provisioning provisioning;
   device::platform platform;
@@ -44,6 +46,8 @@ struct router::impl {
       resources(services_),
       invitations(services_),
       devices(services_),
+      assets(
+        p.assets != nullptr ? std::make_unique<release_assets>(services_, *p.assets) : nullptr),
       types(services_),
       provisioning(services_, types),
       platform(services_),
@@ -83,10 +87,19 @@ std::vector<route> router::impl::routes() {
     {"POST", "/org/v1/invitation/:token", to(invitations, &api::invitations::accept, "token")},
     {"POST", "/user/v1/invitation/:token", to(invitations, &api::invitations::accept, "token")},
 
+    // Bytes of release assets, by links of their own (balena-api.md 4.12).
+    {"GET", "/release-asset/:id/:name", assets ? to(*assets, &release_assets::download) : nullptr},
+    {"PUT",
+     "/release-asset-upload/:upload/:part",
+     assets ? to(*assets, &release_assets::put_part) : nullptr},
+
     // Devices (balena-api.md 8).
     {"POST", "/device/register", to(provisioning, &device::provisioning::enroll)},
     {"PATCH", "/device/v3/state", to(devices, &gateway::report_state)},
+    {"PATCH", "/device/v3/tags", to(devices, &gateway::report_tags)},
     {"GET", "/device/v3/:uuid/state", to(devices, &gateway::get_state, "uuid")},
+    {"GET", "/device/v2/:uuid/state", to(devices, &gateway::get_state_v2, "uuid")},
+    {"PATCH", "/device/v2/:uuid/state", to(devices, &gateway::report_state_v2, "uuid")},
     {"GET", "/device/v3/fleet/:uuid/state", to(devices, &gateway::get_fleet_state, "uuid")},
     {"GET", "/download-config", to(provisioning, &device::provisioning::download_config)},
     {"POST", "/download-config", to(provisioning, &device::provisioning::download_config)},
@@ -125,8 +138,11 @@ std::vector<route> router::impl::routes() {
 }
 
 route_handler router::impl::odata(const char* version) {
-  return [this, version](exchange& x, const route_args& args) {
-    return resources.handle(x, version, args.rest());
+  const bool has_assets = assets && std::string_view(version) == "v7";
+  return [this, version, has_assets](exchange& x, const route_args& args) {
+    return has_assets && release_assets::takes(x, args.rest())
+             ? assets->handle(x, std::string(args.rest()))
+             : resources.handle(x, version, args.rest());
   };
 }
 
@@ -145,6 +161,9 @@ void router::unlock(const messages::row& user) {
 
 void router::sweep() {
   impl_->devices.sweep();
+  if (impl_->assets) {
+    impl_->assets->sweep();
+  }
 }
 
 awaitable<void> router::impl::handle(exchange& x) {

@@ -10,6 +10,8 @@
 
 namespace slipway::gateways {
 
+class asset_store;
+
 /// Sends each request to its gateway: by path on a plain address, by host name too when there is a domain (ADR 61).
 class router {
 public:
@@ -18,6 +20,8 @@ public:
     runtime::http_handler registry;
     /// GET /auth/v1/token
     runtime::http_handler registry_token;
+    /// Bytes of release assets. May be null in tests.
+    asset_store* assets = nullptr;
     /// GET /metrics: Prometheus text.
     std::function<std::string()> metrics;
     /// GET /health: is every part that must run running? Says which is not.

@@ -21,6 +21,8 @@ namespace device {
 class log_hub;
 }
 
+class asset_links;
+
 /// What all gateways share; outlives them.
 struct services {
   std::shared_ptr<const domain::schema> model;
@@ -42,7 +44,9 @@ struct services {
   std::function<std::string()> overlay_endpoint;  ///< `tcp://127.0.0.1:8090`, as bound
   std::string overlay_server_key;                 ///< Z85
   std::string device_urls_base;                   ///< `devices.<domain>`
-  std::function<std::string()> root_ca;           ///< PEM of our own authority; "" or unset = none
+  std::shared_ptr<const gateways::asset_links>
+    asset_links;  ///< where the bytes of release assets are; null = there are none
+  std::function<std::string()> root_ca;  ///< PEM of our own authority; "" or unset = none
 };
 
 constexpr std::size_t json_body_bytes_max = 4U << 20U;

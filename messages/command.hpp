@@ -79,7 +79,10 @@ struct report_state {
   std::vector<field_value> values;  ///< of the device row
   bool has_apps = false;            ///< installs not listed become `deleted`
   std::vector<reported_service> services;
-  SLIPWAY_FIELDS(by, values, has_apps, services)
+  std::vector<field_value>
+    metrics;  ///< written when they are due, or when something else changes anyway
+  bool metrics_due = true;
+  SLIPWAY_FIELDS(by, values, has_apps, services, metrics, metrics_due)
 };
 
 /// The overlay saw a device come or go. Changes nothing when `epoch` is older than the one known.

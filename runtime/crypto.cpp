@@ -3,6 +3,7 @@
 #include "runtime/assert.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sodium.h>
 
 #include <vector>
@@ -64,6 +65,21 @@ std::string sha256_hex(std::string_view bytes) {
   unsigned char md[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   SLIPWAY_ASSERT(EVP_Digest(bytes.data(), bytes.size(), md, &size, EVP_sha256(), nullptr) == 1);
+  return hex({reinterpret_cast<const char*>(md), size});
+}
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
+  unsigned char md[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  const auto* made = HMAC(
+    EVP_sha256(),
+    key.data(),
+    static_cast<int>(key.size()),
+    reinterpret_cast<const unsigned char*>(bytes.data()),
+    bytes.size(),
+    md,
+    &size);
+  SLIPWAY_ASSERT(made != nullptr);
   return hex({reinterpret_cast<const char*>(md), size});
 }
 

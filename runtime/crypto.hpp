@@ -16,6 +16,7 @@ namespace slipway::runtime {
 
 [[nodiscard]] std::string hex(std::string_view bytes);
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
+[[nodiscard]] std::string hmac_sha256_hex(std::string_view key, std::string_view bytes);
 /// Compares in time that depends on the lengths only.
 [[nodiscard]] bool equal_secret(std::string_view a, std::string_view b);
 

@@ -45,6 +45,8 @@ public:
   /// Checks the digest, syncs data, renames into place, syncs the folder. Only then the blob exists.
   /// Errors: digest_invalid (the upload stays as it was), disk_full, io_failed.
   [[nodiscard]] virtual messages::result<void> finish(const digest& expected) = 0;
+  /// The SHA-256 of what was appended so far, for a client that did not name one. Errors: io_failed.
+  [[nodiscard]] virtual messages::result<digest> content() = 0;
   /// Drops the upload and its bytes.
   virtual void abort() = 0;
 };
@@ -60,6 +62,9 @@ public:
   /// Small blobs in one step, such as manifests.
   [[nodiscard]] virtual messages::result<void> put(const digest& d, std::string_view bytes) = 0;
   [[nodiscard]] virtual messages::result<void> remove(const digest& d) = 0;
+  /// All blobs in any order, until `visit` returns false. One that comes or goes meanwhile may be told of or not.
+  [[nodiscard]] virtual messages::result<void> each(
+    const std::function<bool(const digest&)>& visit) const = 0;
 
   /// Upload ids are 32 hex characters. `resume` finds what an earlier process left: errors upload_unknown.
   [[nodiscard]] virtual messages::result<std::unique_ptr<blob_writer>> begin(

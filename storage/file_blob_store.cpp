@@ -63,6 +63,7 @@ public:
   result<std::unique_ptr<blob_reader>> open(const digest& d) const override;
   result<void> put(const digest& d, std::string_view bytes) override;
   result<void> remove(const digest& d) override;
+  result<void> each(const std::function<bool(const digest&)>& visit) const override;
   result<std::unique_ptr<blob_writer>> begin(const std::string& upload) override;
   result<std::unique_ptr<blob_writer>> resume(const std::string& upload) override;
   std::size_t sweep() override { return sweep_older(options_.upload_idle_ms_max, false); }
@@ -128,6 +129,43 @@ result<void> store::remove(const digest& d) {
   }
   return errno == ENOENT ? fail(errc::blob_unknown, "no blob " + d.text)
                          : tl::unexpected(from_errno("remove blob", errno));
+}
+
+/// Calls `visit` with the names in a folder, hidden ones left out; false when it stopped.
+result<bool> each_name(const std::string& folder, const std::function<bool(std::string)>& visit) {
+  DIR* open = ::opendir(folder.c_str());
+  if (open == nullptr) {
+    return errno == ENOENT ? result<bool>(true)
+                           : tl::unexpected(from_errno("list " + folder, errno));
+  }
+  bool more = true;
+  while (const auto* entry = more ? ::readdir(open) : nullptr) {
+    const std::string name = entry->d_name;
+    more = name.starts_with('.') || visit(name);
+  }
+  ::closedir(open);
+  return more;
+}
+
+result<void> store::each(const std::function<bool(const digest&)>& visit) const {
+  for (const std::string algorithm : {"sha256", "sha512"}) {
+    const auto folder = options_.root + "/blobs/" + algorithm;
+    auto failed = result<bool>(true);
+    const auto more = each_name(folder, [&](const std::string& shard) {
+      failed = each_name(folder + "/" + shard, [&](const std::string& hex) {
+        const auto d = parse_digest(algorithm + ":" + hex);
+        return !d || visit(*d);  // what is no blob is not ours to tell of
+      });
+      return failed && *failed;
+    });
+    if (!more || !failed) {
+      return tl::unexpected(!more ? more.error() : failed.error());
+    }
+    if (!*more) {
+      return {};
+    }
+  }
+  return {};
 }
 
 result<std::unique_ptr<blob_writer>> store::begin(const std::string& upload) {

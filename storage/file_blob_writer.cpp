@@ -54,6 +54,7 @@ public:
   result<void> append(std::span<const char> bytes) override;
   result<void> flush() override;
   result<void> finish(const digest& expected) override;
+  result<digest> content() override;
   void abort() override;
 
 private:
@@ -134,6 +135,14 @@ result<void> file_writer::finish(const digest& expected) {
   }
   close();
   return {};
+}
+
+result<digest> file_writer::content() {
+  if (!fd_) {
+    return fail(errc::upload_unknown, "upload " + upload_ + " is over");
+  }
+  auto hex = folder_->hashes.sha256(job_, offset());
+  return hex ? result<digest>(digest{"sha256:" + *hex}) : tl::unexpected(hex.error());
 }
 
 void file_writer::abort() {

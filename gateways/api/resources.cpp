@@ -7,6 +7,7 @@
 #include "gateways/api/odata/body.hpp"
 #include "gateways/api/odata/executor.hpp"
 #include "gateways/api/odata/parser.hpp"
+#include "gateways/assets/asset_links.hpp"
 #include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
 #include "runtime/clock.hpp"
@@ -62,6 +63,15 @@ struct resources::call {
 
 namespace {
 
+/// Clients read a release asset with a link to its bytes, which ends; its row keeps which bytes they are.
+messages::value
+document_of(const services& s, const domain::field_def& f, const messages::row& row) {
+  static const auto* const asset =
+    &s.model->at("release_asset").fields[domain::numbers::get().release_asset.asset];
+  const auto& stored = messages::field(row, f.number);
+  return &f == asset && s.asset_links ? s.asset_links->shown(messages::id_of(row), stored) : stored;
+}
+
 /// Calls `use` with what the OData engine needs to know of the requester's rights over `view`.
 template <class Use>
 auto with_access(
@@ -78,7 +88,8 @@ auto with_access(
     [&](const domain::resource_def& r) { return rights.candidates(r); },
     budget.rows_max,
     64U << 20U,
-    [deadline] { return runtime::steady_ms() > deadline; }};
+    [deadline] { return runtime::steady_ms() > deadline; },
+    [&](const domain::field_def& f, const messages::row& row) { return document_of(s, f, row); }};
   return use(a);
 }
 

@@ -25,7 +25,7 @@ heartbeats::heartbeats(std::shared_ptr<const services> s) : s_(std::move(s)) {
     const auto state = messages::as_text(messages::field(r, d.api_heartbeat_state));
     if (state == "online" || state == "timeout") {
       const auto id = messages::id_of(r);
-      of(id).entries[id] = {now, domain::poll_interval_ms_default, false};
+      of(id).entries[id] = {now, domain::poll_interval_ms(*view, r), false};
     }
     return true;
   });

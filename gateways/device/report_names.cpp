@@ -13,15 +13,6 @@ using messages::field;
 using messages::value;
 using found = std::optional<std::int64_t>;
 
-found application_by_uuid(
-  const domain::row_source& rows,
-  std::int64_t application,
-  const std::string& uuid) {
-  const auto& a = get().application;
-  const std::array<value, 1> key{uuid};
-  return rows.first(a.resource, a.uuid, key) == application ? found(application) : std::nullopt;
-}
-
 found release_by_commit(
   const domain::row_source& rows,
   std::int64_t application,
@@ -38,6 +29,18 @@ found release_by_commit(
   return best;
 }
 
+bool builds_service_of(
+  const domain::row_source& rows,
+  std::int64_t application,
+  std::int64_t image) {
+  const auto& n = get();
+  const auto row = rows.get(n.image.resource, image);
+  const auto service =
+    row ? rows.get(n.service.resource, as_int(field(*row, n.image.is_a_build_of__service)))
+        : std::nullopt;
+  return service && as_int(field(*service, n.service.application)) == application;
+}
+
 found image_by_location(
   const domain::row_source& rows,
   std::int64_t application,
@@ -45,19 +48,10 @@ found image_by_location(
   const auto& n = get();
   const std::array<value, 1> key{location};
   const auto id = rows.first(n.image.resource, n.image.is_stored_at__image_location, key);
-  const auto row = id ? rows.get(n.image.resource, *id) : std::nullopt;
-  const auto service =
-    row ? rows.get(n.service.resource, as_int(field(*row, n.image.is_a_build_of__service)))
-        : std::nullopt;
-  return service && as_int(field(*service, n.service.application)) == application ? id
-                                                                                  : std::nullopt;
+  return id && builds_service_of(rows, application, *id) ? id : std::nullopt;
 }
 
 }  // namespace
-
-bool report_names::is_application(std::int64_t application, const std::string& uuid) {
-  return find(application, uuid, &fleet::applications, application_by_uuid).has_value();
-}
 
 found report_names::release(std::int64_t application, const std::string& commit) {
   return find(application, commit, &fleet::releases, release_by_commit);
@@ -65,6 +59,16 @@ found report_names::release(std::int64_t application, const std::string& commit)
 
 found report_names::image(std::int64_t application, const std::string& location) {
   return find(application, location, &fleet::images, image_by_location);
+}
+
+bool report_names::has_release(std::int64_t application, std::int64_t release) const {
+  const auto& r = get().release;
+  const auto row = s_->store.rows->view()->get(r.resource, release);
+  return row && as_int(field(*row, r.belongs_to__application)) == application;
+}
+
+bool report_names::has_image(std::int64_t application, std::int64_t image) const {
+  return builds_service_of(*s_->store.rows->view(), application, image);
 }
 
 found report_names::find(

@@ -18,7 +18,6 @@ class report_names {
 public:
   explicit report_names(std::shared_ptr<const services> s) : s_(std::move(s)) {}
 
-  [[nodiscard]] bool is_application(std::int64_t application, const std::string& uuid);
   /// The release of that commit, a successful one before others.
   [[nodiscard]] std::optional<std::int64_t> release(
     std::int64_t application,
@@ -27,6 +26,9 @@ public:
   [[nodiscard]] std::optional<std::int64_t> image(
     std::int64_t application,
     const std::string& location);
+  /// Whether the row is one of the application's. Not remembered: only early supervisors ask by id.
+  [[nodiscard]] bool has_release(std::int64_t application, std::int64_t release) const;
+  [[nodiscard]] bool has_image(std::int64_t application, std::int64_t image) const;
 
 private:
   static constexpr std::size_t fleets_max = 4096;  ///< per shard; a full one is emptied
@@ -35,7 +37,7 @@ private:
   using names = std::unordered_map<std::string, std::int64_t>;
   struct fleet {
     std::uint64_t change = 0;
-    names applications, releases, images;
+    names releases, images;
   };
   struct shard {
     std::mutex mutex;

@@ -2,6 +2,7 @@
 
 #include "domain/numbers.hpp"
 #include "domain/target_document.hpp"
+#include "gateways/device/target_v2.hpp"
 #include "runtime/crypto.hpp"
 
 #include <algorithm>
@@ -12,6 +13,22 @@ namespace slipway::gateways::device {
 using messages::entity_kind;
 using messages::field;
 using messages::value;
+
+namespace {
+
+std::string etag_of(const std::string& body) {
+  return "\"" + runtime::sha256_hex(body).substr(0, 32) + "\"";
+}
+
+}  // namespace
+
+const target::document& target::v2() const {
+  std::call_once(once_, [this] {
+    v2_.body = target_v2(body, application);
+    v2_.etag = etag_of(v2_.body);
+  });
+  return v2_;
+}
 
 bool target_cache::still_valid(const entry& e) const {
   const auto& t = *e.value;
@@ -30,6 +47,7 @@ std::vector<std::int64_t> target_cache::hosts_of(std::int64_t device) const {
 
 target_cache::entry target_cache::compose(const std::string& uuid) const {
   const auto& d = domain::numbers::get().device;
+  const auto& a = domain::numbers::get().application;
   const std::array<value, 1> key{uuid};
   for (;;) {
     entry e;
@@ -62,9 +80,17 @@ target_cache::entry target_cache::compose(const std::string& uuid) const {
     if (!body) {
       return {};
     }
+    auto apps = hosts;
+    apps.push_back(t->application);
+    for (const auto app : apps) {
+      if (const auto r = view->get(a.resource, app)) {
+        t->apps.emplace_back(messages::as_text(field(*r, a.uuid)), app);
+      }
+    }
+    t->frozen = messages::as_bool(field(*row, s_->model->at("device").field("is_frozen")));
     t->poll_ms = domain::poll_interval_ms(*view, *row);
     t->body = std::move(*body);
-    t->etag = "\"" + runtime::sha256_hex(t->body).substr(0, 32) + "\"";
+    t->etag = etag_of(t->body);
     e.value = std::move(t);
     return e;
   }

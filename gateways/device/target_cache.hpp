@@ -16,9 +16,23 @@ namespace slipway::gateways::device {
 struct target {
   std::int64_t device = 0;
   std::int64_t application = 0;
+  /// Applications that the device may report of: those of its supervisor and host, its fleet.
+  std::vector<std::pair<std::string, std::int64_t>> apps = {};  ///< uuid, id
+  bool frozen = false;       ///< the device keeps what it runs and is not listened to
   std::int64_t poll_ms = 0;  ///< how often the device is told to ask
   std::string etag;          ///< with quotes
   std::string body;
+
+  struct document {
+    std::string etag;
+    std::string body;
+  };
+  /// As early supervisors read it; composed when the first one asks.
+  [[nodiscard]] const document& v2() const;
+
+private:
+  mutable std::once_flag once_;
+  mutable document v2_;
 };
 
 /// Target states by device uuid, composed once and kept until a commit of the device or its fleet may have changed them.

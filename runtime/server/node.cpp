@@ -5,6 +5,8 @@
 #include "actors/uploads.hpp"
 #include "domain/effects.hpp"
 #include "domain/resource_model.hpp"
+#include "gateways/assets/asset_links.hpp"
+#include "gateways/assets/asset_store.hpp"
 #include "gateways/registry/registry.hpp"
 #include "gateways/registry/token.hpp"
 #include "gateways/registry/token_endpoint.hpp"
@@ -62,12 +64,16 @@ actors::committed_hook forget_hook(
   std::shared_ptr<const domain::schema> model,
   std::shared_ptr<change_clock> targets,
   std::shared_ptr<change_clock> credentials,
-  device_logging* logs) {
-  return [=](std::span<const messages::log_record> records) {
+  device_logging* logs,
+  gateways::asset_store& assets) {
+  return [=, &assets](std::span<const messages::log_record> records) {
     node_metrics::committed(records);
     for (const auto& r : records) {
       if (domain::affects_target(*model, r.commit)) {
         targets->advance(r.commit.entity);
+      }
+      if (domain::affects_assets(r.commit)) {
+        assets.rows_changed();
       }
       if (domain::affects_credentials(r.commit)) {
         credentials->advance(r.commit.entity);
@@ -90,6 +96,8 @@ struct node::impl {
   std::shared_ptr<change_clock> credential_changes = std::make_shared<change_clock>();
   storage::store store;
   std::unique_ptr<storage::file_blob_store> blobs;
+  std::unique_ptr<storage::file_blob_store> asset_blobs;
+  std::unique_ptr<gateways::asset_store> assets;
   std::unique_ptr<storage::repository_store> repositories;
   std::unique_ptr<device_logging> logs;
   directory entities;
@@ -147,6 +155,15 @@ result<void> node::impl::open_stores() {
     return tl::unexpected(files.error());
   }
   blobs = std::move(*files);
+  // Uploads of assets end with the process that began them: what is left of them goes at once.
+  blob_options.root = o.data_dir + "/assets";
+  blob_options.upload_idle_ms_max = -1;
+  auto asset_files = storage::open_file_blobs(blob_options);
+  if (!asset_files) {
+    return tl::unexpected(asset_files.error());
+  }
+  asset_blobs = std::move(*asset_files);
+  assets = std::make_unique<gateways::asset_store>(*asset_blobs);
   auto repos = storage::open_repository_store(o.data_dir + "/repositories");
   if (!repos) {
     return tl::unexpected(repos.error());
@@ -166,7 +183,7 @@ result<void> node::impl::start_actors() {
   journal = actors::spawn_journal(
     *system,
     store.log,
-    forget_hook(model, target_changes, credential_changes, logs.get()));
+    forget_hook(model, target_changes, credential_changes, logs.get(), *assets));
   world = std::make_shared<actors::world>();
   world->model = model;
   world->store = store;
@@ -267,6 +284,10 @@ result<void> node::impl::open_http() {
                                             : scheme + "api." + o.domain + port;
   services->device_urls_base = "devices." + (o.domain.empty() ? o.http.host : o.domain);
   world->registry_host = services->registry_host;
+  services->asset_links = std::make_shared<gateways::asset_links>(
+    services->api_url,
+    hmac_sha256_hex(services->authenticator->session_key(), "links to release assets"),
+    now_ms);
   return {};
 }
 
@@ -408,6 +429,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
     }
   }
   gateways::router::parts parts;
+  parts.assets = i->assets.get();
   parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
   parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
   parts.metrics = [n = i.get()] {

@@ -152,6 +152,8 @@ public:
       append_name(out, c.name);
       if (c.field->compute) {
         append_value(out, version_, *c.field, s_.value_of(r, *c.field));
+      } else if (c.field->type == domain::field_type::json && s_.rights().document) {
+        append_value(out, version_, *c.field, s_.rights().document(*c.field, r));
       } else {
         append_value(out, version_, *c.field, messages::field(r, c.field->number));
       }

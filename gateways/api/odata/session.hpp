@@ -28,6 +28,8 @@ struct access {
   std::size_t response_bytes_max = 64U << 20U;
   /// True = the request has run too long; asked every 256 rows. May be unset.
   std::function<bool()> expired = nullptr;
+  /// What a document shows where that is not what the row keeps: a link that ends. May be unset.
+  std::function<messages::value(const domain::field_def&, const messages::row&)> document = nullptr;
 };
 
 struct statistics {
