@@ -19,12 +19,13 @@ import config_cases
 import device_cases
 import engine_cases
 import fleet_cases
+import os_cases
 import release_cases
 import variable_cases
 import world
 
 SETS = {
-    "api": (account_cases, config_cases, device_cases, fleet_cases, release_cases, variable_cases),
+    "api": (account_cases, config_cases, device_cases, fleet_cases, os_cases, release_cases, variable_cases),
     "devices": (engine_cases,),
 }
 AT_ONCE = 2   # a command keeps a core busy while it starts
