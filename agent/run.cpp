@@ -2,7 +2,6 @@
 
 #include "agent/device_config.hpp"
 #include "agent/posix/docker_host.hpp"
-#include "agent/posix/engine_trust.hpp"
 #include "agent/posix/files.hpp"
 #include "agent/posix/host.hpp"
 #include "agent/posix/host_commands.hpp"
@@ -11,6 +10,7 @@
 #include "agent/supervisor.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
+#include "runtime/engine_trust.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -222,7 +222,7 @@ void make_engine_trust(const run_options& o, const device_config& config) {
   if (root.empty() || registry.empty() || o.engine_certificates.empty()) {
     return;
   }
-  if (const auto ok = trust_registry(o.engine_certificates, registry, root); !ok) {
+  if (const auto ok = runtime::trust_registry(o.engine_certificates, registry, root); !ok) {
     runtime::log::warn(
       "the engine cannot be told to trust the registry; if it does not already, pulls fail",
       {{"registry", registry}, {"error", ok.error().detail}});

@@ -36,12 +36,13 @@ std::unique_ptr<CLI::App> make_app(command_line& l) {
   app->set_version_flag("--version", std::string("slipway ") + SLIPWAY_VERSION);
   app->set_help_all_flag("--help-all", "help of every command");
   app->add_option("--server", l.server, "the server's URL, e.g. http://127.0.0.1:8080");
+  app->add_option("--ca", l.ca, "PEM file of a root certificate to trust beside the system's");
   app->add_flag("--json", l.json, "answer in JSON");
   app->require_subcommand(1);
   app->fallthrough();  // --server and --json work after the command too
   app->get_formatter()->column_width(34);
   app->footer(
-    "Environment: SLIPWAY_SERVER, SLIPWAY_TOKEN, DOCKER_HOST, NO_COLOR.\n"
+    "Environment: SLIPWAY_SERVER, SLIPWAY_TOKEN, SLIPWAY_CA, DOCKER_HOST, NO_COLOR.\n"
     "Examples:\n"
     "  slipway login --server http://127.0.0.1:8080\n"
     "  slipway fleet create gate --type generic-amd64\n"
@@ -102,13 +103,19 @@ int execute(command_line& l, const environment& env, console& out) {
     out.fail(server.error());
     return exit_usage;
   }
+  const auto trusted = choose_trust(l.ca, env, *saved, *server);
+  if (!trusted) {
+    out.fail(trusted.error());
+    return exit_usage;
+  }
   const auto login = saved->logins.find(*server);
   api client(
     *server,
     !env.token.empty()             ? env.token
     : login != saved->logins.end() ? login->second.token
-                                   : "");
-  context c{out, *saved, env, client};
+                                   : "",
+    *trusted);
+  context c{out, *saved, env, client, *trusted};
   const auto done = l.chosen(c);
   if (!done) {
     out.fail(done.error());

@@ -8,6 +8,7 @@
 #include "cli/commands_key.hpp"
 #include "cli/commands_release.hpp"
 #include "cli/commands_setting.hpp"
+#include "cli/commands_trust.hpp"
 #include "cli/deploy.hpp"
 
 #include <CLI/CLI.hpp>
@@ -23,6 +24,8 @@ using action = std::function<messages::result<void>(context&)>;
 /// The command line as CLI11 fills it. Lives until the chosen action has run.
 struct command_line {
   std::string server;
+  std::string ca;
+  std::string engine_certificates;
   bool json = false;
   bool yes = false;
   bool force = false;

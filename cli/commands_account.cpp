@@ -57,7 +57,7 @@ messages::result<void> login(context& c, const login_args& args) {
     return tl::unexpected(messages::with_context("the server does not accept it", me.error()));
   }
   c.saved.current = c.server.server();
-  c.saved.logins[c.server.server()] = {*token, name_of(*me)};
+  c.saved.logins[c.server.server()] = {*token, name_of(*me), c.trusted};
   if (auto saved = c.saved.save(); !saved) {
     return saved;
   }

@@ -12,6 +12,7 @@ struct context {
   settings& saved;
   const environment& env;
   api& server;
+  std::string trusted = {};  ///< PEM of the root that the server is trusted by; "" = the system's
   bool interrupted = false;  ///< Ctrl-C ended the command: its exit code says so
 };
 

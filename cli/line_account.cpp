@@ -22,6 +22,16 @@ void add_account(CLI::App& app, command_line& l) {
     ->excludes(password);
   choose(c, l, [&l](context& x) { return login(x, l.login_with); });
 
+  c = command(
+    app,
+    "trust",
+    "make this machine's engine trust the server's registry",
+    "  slipway login --server https://api.fleet.example --ca root.pem\n"
+    "  sudo slipway trust --server https://api.fleet.example --ca root.pem");
+  c->add_option("--engine-certs", l.engine_certificates, "where the engine looks for roots")
+    ->default_val("/etc/docker/certs.d");
+  choose(c, l, [&l](context& x) { return trust_engine(x, l.engine_certificates); });
+
   c = command(app, "logout", "forget the login", "  slipway logout");
   choose(c, l, logout);
 

@@ -62,7 +62,10 @@ messages::result<settings> settings::load(const environment& e) {
   if (const auto logins = j->find("logins"); logins != j->end() && logins->is_object()) {
     for (const auto& [server, login] : logins->items()) {
       if (login.is_object()) {
-        s.logins[server] = {login.value("token", ""), login.value("username", "")};
+        s.logins[server] = {
+          login.value("token", ""),
+          login.value("username", ""),
+          login.value("ca", "")};
       }
     }
   }
@@ -79,6 +82,9 @@ messages::result<void> settings::save() const {
   auto j = nlohmann::json{{"current", current}, {"logins", nlohmann::json::object()}};
   for (const auto& [server, login] : logins) {
     j["logins"][server] = {{"token", login.token}, {"username", login.username}};
+    if (!login.ca.empty()) {
+      j["logins"][server]["ca"] = login.ca;
+    }
   }
   return write_private_file(file_, messages::dump_json(j) + "\n", true);
 }
@@ -99,6 +105,23 @@ choose_server(std::string_view option, const environment& e, const settings& s) 
       "\"" + server + "\" is not a server's URL, such as http://127.0.0.1:8080");
   }
   return server;
+}
+
+messages::result<std::string> choose_trust(
+  const std::string& option,
+  const environment& e,
+  const settings& s,
+  const std::string& server) {
+  const auto& file = option.empty() ? e.ca : option;
+  if (file.empty()) {
+    const auto login = s.logins.find(server);
+    return login != s.logins.end() ? login->second.ca : "";
+  }
+  auto pem = read_small_file(file);
+  if (pem && pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return fail(errc::invalid_argument, file + " holds no certificate in PEM form");
+  }
+  return pem;
 }
 
 messages::result<void>

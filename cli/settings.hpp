@@ -14,6 +14,7 @@ struct environment {
   std::string config_home;  ///< XDG_CONFIG_HOME, or HOME/.config
   std::string server;       ///< SLIPWAY_SERVER
   std::string token;        ///< SLIPWAY_TOKEN
+  std::string ca;           ///< SLIPWAY_CA, a file
   std::string docker_host;  ///< DOCKER_HOST
   std::string temp_folder;  ///< TMPDIR or /tmp
 };
@@ -21,6 +22,7 @@ struct environment {
 struct saved_login {
   std::string token;
   std::string username;
+  std::string ca = {};  ///< PEM of the root to trust; "" = the system's
 };
 
 /// Logins by server, in `<config home>/slipway/logins.json`: readable by the owner only, replaced as a whole.
@@ -44,6 +46,14 @@ private:
 /// Errors: invalid_argument when it is no http or https URL.
 messages::result<std::string>
 choose_server(std::string_view option, const environment& e, const settings& s);
+
+/// PEM of a root to trust for `server`: of the file `option`, else of SLIPWAY_CA, else what its login saved; "" = none. Errors: as
+/// read_small_file, invalid_argument when the file holds no certificate.
+messages::result<std::string> choose_trust(
+  const std::string& option,
+  const environment& e,
+  const settings& s,
+  const std::string& server);
 
 /// Writes a file that only the owner can read, whole or not at all. Errors: io_failed, unique_violated (exists, and not `replace`).
 messages::result<void>

@@ -51,6 +51,7 @@ environment read_environment() {
   }
   e.server = variable("SLIPWAY_SERVER");
   e.token = variable("SLIPWAY_TOKEN");
+  e.ca = variable("SLIPWAY_CA");
   e.docker_host = variable("DOCKER_HOST");
   e.temp_folder = variable("TMPDIR");
   if (e.temp_folder.empty()) {

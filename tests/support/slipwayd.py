@@ -114,14 +114,15 @@ class Slipwayd:
             file.write(f"{ADMIN}:{PASSWORD}\n")
         self.process = None
         self.port = None
+        self.https_port = None
         self.log = []
 
-    def start(self, env=None, wait=True):
+    def start(self, env=None, wait=True, http="127.0.0.1:0"):
         self.log = []
         self.port = None
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", os.path.join(self.folder, "data"),
-             "--http", "127.0.0.1:0", "--overlay", "tcp://127.0.0.1:0", "--admin-file", self.admin_file],
+             "--http", http, "--overlay", "tcp://127.0.0.1:0", "--admin-file", self.admin_file],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
@@ -134,7 +135,10 @@ class Slipwayd:
         for line in process.stdout:
             text = line.decode("utf-8", "replace").rstrip()
             self.log.append(text)
-            found = re.search(r"slipwayd serves.*http=\"?127\.0\.0\.1:(\d+)", text)
+            secured = re.search(r"slipwayd serves TLS.*https=\"?[\d.]+:(\d+)", text)
+            if secured:
+                self.https_port = int(secured.group(1))
+            found = re.search(r"slipwayd serves.*http=\"?[\d.]+:(\d+)", text)
             if found:
                 self.port = int(found.group(1))
                 self.ready.set()
