@@ -33,6 +33,9 @@ bool overrides_locks(const domain::target_state& target) {
 
 void applier_state::arrived(const target_arrived& m) {
   device.name_at_init = m.target->name;
+  if (links.configured) {
+    links.configured(m.target->config);
+  }
   auto next =
     std::make_shared<const domain::desired_state>(domain::make_desired(*m.target, device));
   for (const auto& warning : next->warnings) {

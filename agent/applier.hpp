@@ -33,6 +33,8 @@ struct applier_links {
   std::function<void()> cancel_fetch;
   std::function<milliseconds()> now;  ///< monotonic
   update_locks* locks = nullptr;
+  /// Told the configuration variables of every target that takes effect; may be empty.
+  std::function<void(const std::map<std::string, std::string>&)> configured = {};
 };
 
 /// Makes the engine what the target says: look, plan, do, look again, for ever. It is the only one who decides; all its

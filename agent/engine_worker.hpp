@@ -15,10 +15,14 @@ struct engine_worker_state {
   static inline const char* name = "engine";
   void snapshot();
   void perform(const perform_steps& m);
+  /// `problem`: null before the step, "" after it, else why it failed.
+  void tell(const domain::step& s, const perform_steps& m, const char* problem) const;
   caf::stateful_actor<engine_worker_state>* self = nullptr;
   container_host* host = nullptr;
+  device_say say;  ///< may be empty
 };
 
-caf::behavior engine_worker(caf::stateful_actor<engine_worker_state>* self, container_host* host);
+caf::behavior
+engine_worker(caf::stateful_actor<engine_worker_state>* self, container_host* host, device_say say);
 
 }  // namespace slipway::agent

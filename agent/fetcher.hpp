@@ -14,10 +14,13 @@ namespace slipway::agent {
 struct fetcher_state {
   static inline const char* name = "fetcher";
   void fetch(const fetch_image& m);
+  void tell(std::string text, bool error) const;
   caf::stateful_actor<fetcher_state>* self = nullptr;
   container_host* host = nullptr;
+  device_say say;  ///< may be empty
 };
 
-caf::behavior fetcher(caf::stateful_actor<fetcher_state>* self, container_host* host);
+caf::behavior
+fetcher(caf::stateful_actor<fetcher_state>* self, container_host* host, device_say say);
 
 }  // namespace slipway::agent

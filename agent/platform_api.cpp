@@ -29,7 +29,7 @@ platform_api::platform_api(http_port& http, std::string endpoint)
 platform_api::result platform_api::call(runtime::http_request request, const std::string& key) {
   request.url.insert(0, endpoint_);
   request.headers.emplace_back("Authorization", "Bearer " + key);
-  if (!request.body.empty()) {
+  if (!request.body.empty() && request.headers.size() == 1) {
     request.headers.emplace_back("Content-Type", "application/json");
   }
   request.timeout = api_timeout;
@@ -132,6 +132,16 @@ platform_api::result platform_api::patch_state(const json& body, const std::stri
   r.method = "PATCH";
   r.url = "/device/v3/state";
   r.body = messages::dump_json(body);
+  return call(std::move(r), key);
+}
+
+platform_api::result
+platform_api::post_logs(const std::string& uuid, std::string records, const std::string& key) {
+  runtime::http_request r;
+  r.method = "POST";
+  r.url = "/device/v2/" + uuid + "/log-stream";
+  r.headers.emplace_back("Content-Type", "application/x-ndjson");
+  r.body = std::move(records);
   return call(std::move(r), key);
 }
 

@@ -42,6 +42,9 @@ public:
   [[nodiscard]] result
   patch_tags(const std::string& uuid, const std::string& tags, const std::string& key);
   [[nodiscard]] result patch_state(const nlohmann::json& body, const std::string& key);
+  /// `records`: one JSON object a line. A good answer means that the platform has them on disk.
+  [[nodiscard]] result
+  post_logs(const std::string& uuid, std::string records, const std::string& key);
 
 private:
   result call(runtime::http_request request, const std::string& key);

@@ -44,6 +44,9 @@ public:
   virtual void cancel() = 0;
 };
 
+/// Writes a line into the device's own log: what happens, and which service it is about (row id, 0 = none).
+using device_say = std::function<void(std::string text, std::int64_t service, bool error)>;
+
 /// Progress of a pull, 0 to 100. False gives up.
 using fetch_progress = std::function<bool(int percent)>;
 

@@ -2,11 +2,13 @@
 
 #include "agent/device_config.hpp"
 #include "agent/posix/docker_host.hpp"
+#include "agent/posix/docker_output.hpp"
 #include "agent/posix/files.hpp"
 #include "agent/posix/host.hpp"
 #include "agent/posix/host_commands.hpp"
 #include "agent/posix/http.hpp"
 #include "agent/posix/lock_files.hpp"
+#include "agent/posix/log_queue.hpp"
 #include "agent/supervisor.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
@@ -104,8 +106,12 @@ struct installation {
   platform_api local_api;
   lock_files locks;
   host_commands commands;
+  posix_http log_http{client_options(config)};
+  platform_api log_api;
   docker_host engine;
   docker_host fetch_engine;
+  docker_output output;
+  std::unique_ptr<log_queue> logs;
   provisioning work;
 
   installation(const run_options& o, device_config c)
@@ -119,8 +125,10 @@ struct installation {
       local_api(local_http, config.api_endpoint()),
       locks(o.lock_folder),
       commands(commands_of(config)),
+      log_api(log_http, config.api_endpoint()),
       engine(o.engine),
       fetch_engine(o.engine),
+      output(o.engine),
       work(config, provision_api, store, key_of(), host.facts()) {
     engine.set_locks(&locks);
   }
@@ -173,17 +181,25 @@ agent_world make_world(installation& i) {
   w.local_api = &i.local_api;
   w.locks = &i.locks;
   w.control = &i.commands;
+  if (i.logs) {
+    w.log_api = &i.log_api;
+    w.log_output = &i.output;
+    w.log_queue = i.logs.get();
+  }
   w.identity_known = [&i,
                       endpoint = i.config.api_endpoint(),
                       registry = i.config.text("registryEndpoint")](const registered& m) {
     i.engine.set_identity(m.uuid, {endpoint, registry, m.device_key});
     i.fetch_engine.set_identity(m.uuid, {endpoint, registry, m.device_key});
+    i.output.set_identity(m.uuid);
   };
   w.cancel_calls = [&i] {
     i.provision_http.cancel();
     i.poll_http.cancel();
     i.report_http.cancel();
     i.local_http.cancel();
+    i.log_http.cancel();
+    i.output.cancel();
     i.engine.cancel();
     i.fetch_engine.cancel();
   };
@@ -191,6 +207,7 @@ agent_world make_world(installation& i) {
   w.now = [] { return milliseconds(runtime::steady_ms()); };
   w.random = random_upto;
   w.new_secret = [] { return runtime::random_token(32); };
+  w.wall_ms = runtime::now_ms;
   return w;
 }
 
@@ -259,6 +276,14 @@ int run_agent(const run_options& options) {
   }
   make_engine_trust(options, *config);
   installation parts(options, std::move(*config));
+  log_queue::options queue;
+  queue.folder = fs::path(options.state_folder) / "logs";
+  if (auto opened = log_queue::open(queue)) {
+    parts.logs = std::move(*opened);
+  } else {
+    // The device works without; people must find out why they see nothing.
+    runtime::log::error("no logs are shipped", {{"why", opened.error().detail}});
+  }
 
   // Before any thread exists, so that all inherit it.
   sigset_t signals;

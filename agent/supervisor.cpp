@@ -40,8 +40,65 @@ void supervisor_state::registered_as(const registered& m) {
   start_workers();
 }
 
+namespace {
+
+/// Logs are shipped unless the device's configuration says no.
+bool wants_logs(const std::map<std::string, std::string>& config) {
+  for (const char* name : {"BALENA_SUPERVISOR_LOG_CONTROL", "RESIN_SUPERVISOR_LOG_CONTROL"}) {
+    const auto it = config.find(name);
+    if (it != config.end()) {
+      return it->second != "false" && it->second != "0" && it->second != "off";
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void supervisor_state::start_logs() {
+  if (world.log_api == nullptr) {
+    return;
+  }
+  const auto stored = domain::parse_target(world.store->load_target().body, identity.uuid);
+  logs_on = !stored || wants_logs(stored->config);
+  log_uploader_actor = start(
+    "log uploader",
+    log_uploader,
+    world.log_api,
+    world.log_queue,
+    log_uploader_settings{identity.uuid, identity.device_key},
+    log_uploader_links{world.now, world.wall_ms});
+  log_collector_actor = start(
+    "log collector",
+    log_collector,
+    world.log_output,
+    world.log_queue,
+    log_collector_links{log_uploader_actor, world.now, world.wall_ms});
+  if (!logs_on) {
+    self->send(log_uploader_actor, log_control{false});
+    self->send(log_collector_actor, log_control{false});
+  } else if (!said_start) {
+    said_start = true;
+    self->send(log_collector_actor, log_say{"Agent starting", 0, false});
+  }
+}
+
 void supervisor_state::start_workers() {
   settings.device.uuid = identity.uuid;
+  start_logs();
+  device_say say;
+  std::function<void(const std::map<std::string, std::string>&)> configured;
+  if (log_collector_actor) {
+    say = [to = log_collector_actor](std::string text, std::int64_t service, bool error) {
+      caf::anon_send(to, log_say{std::move(text), service, error});
+    };
+    configured = [collector = log_collector_actor,
+                  uploader = log_uploader_actor](const std::map<std::string, std::string>& config) {
+      const log_control m{wants_logs(config)};
+      caf::anon_send(collector, m);
+      caf::anon_send(uploader, m);
+    };
+  }
   const auto reporting = start(
     "reporter",
     reporter,
@@ -56,8 +113,8 @@ void supervisor_state::start_workers() {
       48484,
       api_secret()},
     reporter_links{world.host, world.now});
-  const auto engine = start("engine", engine_worker, world.engine);
-  const auto fetching = start("fetcher", fetcher, world.fetch_engine);
+  const auto engine = start("engine", engine_worker, world.engine, say);
+  const auto fetching = start("fetcher", fetcher, world.fetch_engine, say);
   // The applier never blocks, so it shares the scheduler's threads.
   const auto applying = self->spawn<caf::monitored>(
     applier,
@@ -69,7 +126,8 @@ void supervisor_state::start_workers() {
       fetching,
       [host = world.fetch_engine] { host->cancel(); },
       world.now,
-      world.locks});
+      world.locks,
+      std::move(configured)});
   living.emplace(applying->address(), "applier");
   poller_actor = start(
     "poller",
@@ -140,6 +198,8 @@ void supervisor_state::kill_all() {
   poller_actor = nullptr;
   api_actor = nullptr;
   link = nullptr;
+  log_collector_actor = nullptr;
+  log_uploader_actor = nullptr;
   world.cancel_calls();
   for (const auto& [address, what] : living) {
     if (const auto child = caf::actor_cast<caf::actor>(address)) {

@@ -3,6 +3,8 @@
 #include "agent/applier.hpp"
 #include "agent/link.hpp"
 #include "agent/local_api.hpp"
+#include "agent/log_collector.hpp"
+#include "agent/log_uploader.hpp"
 #include "agent/poller.hpp"
 #include "agent/ports.hpp"
 #include "agent/provisioner.hpp"
@@ -31,6 +33,9 @@ struct agent_world {
   platform_api* local_api = nullptr;  ///< for what local callers want to know of the platform
   update_locks* locks = nullptr;
   host_control* control = nullptr;
+  platform_api* log_api = nullptr;  ///< null = no logs are shipped, and the next two are not used
+  log_output_port* log_output = nullptr;
+  log_queue_port* log_queue = nullptr;
   std::function<void(const registered&)> identity_known;  ///< before any worker starts
   std::function<void()> cancel_calls;                     ///< of all blocking ports, any thread
   /// Empty = no overlay configured.
@@ -38,6 +43,7 @@ struct agent_world {
   std::function<milliseconds()> now;
   std::function<std::uint64_t(std::uint64_t)> random;
   std::function<std::string()> new_secret;
+  std::function<std::int64_t()> wall_ms;  ///< since 1970
   bool detach = true;  ///< false puts blocking actors on the scheduler, for tests
 };
 
@@ -67,6 +73,7 @@ struct supervisor_state {
 
   void start_provisioner();
   void start_workers();
+  void start_logs();
   void start_link();
   [[nodiscard]] std::string api_secret();
   template <class F, class... Ts>
@@ -81,6 +88,10 @@ struct supervisor_state {
   caf::actor poller_actor;
   caf::actor api_actor;
   caf::actor link;
+  caf::actor log_collector_actor;
+  caf::actor log_uploader_actor;
+  bool logs_on = true;
+  bool said_start = false;
   bool link_allowed = false;
   bool failed = false;
   bool stopping = false;

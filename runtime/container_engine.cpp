@@ -1,5 +1,6 @@
 #include "runtime/container_engine.hpp"
 
+#include "runtime/engine_log_splitter.hpp"
 #include "runtime/engine_session.hpp"
 #include "runtime/http_text.hpp"
 
@@ -74,41 +75,6 @@ messages::result<std::vector<T>> list_of(
 std::string of_container(std::string_view id, std::string_view what) {
   return "/containers/" + percent_encode(id) + std::string(what);
 }
-
-/// The framing of logs of a container without a terminal: a stream number, three zeros, a length, the bytes.
-class log_splitter {
-public:
-  explicit log_splitter(const log_sink& sink) : sink_(sink) {}
-  bool feed(std::string_view bytes) {
-    while (!bytes.empty()) {
-      if (left_ > 0) {
-        const auto n = std::min<std::size_t>(left_, bytes.size());
-        if (!sink_(error_, bytes.substr(0, n))) {
-          return false;
-        }
-        left_ -= n;
-        bytes.remove_prefix(n);
-        continue;
-      }
-      head_[filled_++] = static_cast<unsigned char>(bytes.front());
-      bytes.remove_prefix(1);
-      if (filled_ == head_.size()) {
-        filled_ = 0;
-        error_ = head_[0] == 2;
-        left_ = (std::size_t{head_[4]} << 24U) | (std::size_t{head_[5]} << 16U)
-                | (std::size_t{head_[6]} << 8U) | head_[7];
-      }
-    }
-    return true;
-  }
-
-private:
-  const log_sink& sink_;
-  std::array<unsigned char, 8> head_{};
-  std::size_t filled_ = 0;
-  std::size_t left_ = 0;
-  bool error_ = false;
-};
 
 }  // namespace
 
@@ -255,10 +221,13 @@ container_engine::logs(std::string_view id, const log_request& request, const lo
   if (!made) {
     return tl::unexpected(made.error());
   }
-  log_splitter splitter(sink);
+  log_splitter splitter;
+  const auto part = [&sink](bool error, bool, std::string_view bytes) {
+    return sink(error, bytes);
+  };
   bool given_up = false;
   made->body_sink = [&](std::string_view bytes) {
-    given_up = terminal ? !sink(false, bytes) : !splitter.feed(bytes);
+    given_up = terminal ? !sink(false, bytes) : !splitter.feed(bytes, part);
     return !given_up;
   };
   const auto reply = impl_->http.send(*made);

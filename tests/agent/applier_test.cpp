@@ -29,8 +29,8 @@ struct fixture {
   std::vector<json> reports;
   int cancels = 0;
   caf::actor ear = world.system().spawn(report_listener, &reports);
-  caf::actor worker = world.system().spawn(engine_worker, &engine);
-  caf::actor fetch_worker = world.system().spawn(fetcher, &engine);
+  caf::actor worker = world.system().spawn(engine_worker, &engine, device_say());
+  caf::actor fetch_worker = world.system().spawn(fetcher, &engine, device_say());
   caf::actor actor;
 
   ~fixture() {
