@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -144,7 +145,9 @@ result<void> log_queue::load() {
   std::error_code ignored;
   // What came behind the last state was never taken: the engine gives it again.
   fs::remove(file(state_.tail_segment + 1), ignored);
-  fs::resize_file(file(state_.tail_segment), state_.tail_bytes, ignored);
+  if (fs::file_size(file(state_.tail_segment), ignored) > state_.tail_bytes && !ignored) {
+    fs::resize_file(file(state_.tail_segment), state_.tail_bytes, ignored);
+  }
   for (auto n = state_.head_segment; n <= state_.tail_segment; ++n) {
     const auto size = fs::file_size(file(n), ignored);
     segment s{n, ignored ? 0 : size, 0};

@@ -60,6 +60,12 @@ awaitable<void> pause(const exchange& x, std::int64_t ms) {
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
+/// One for all streams of a thread: it is done with before anything is waited for.
+std::string& inflate_buffer() {
+  static thread_local std::string buffer;
+  return buffer;
+}
+
 /// `application/x-ndjson`, without parameters but those that say nothing.
 bool is_ndjson(std::string_view type) {
   return runtime::iequals(type.substr(0, type.find(';')), "application/x-ndjson");
@@ -76,7 +82,6 @@ struct log_gateway::sending {
   log_rate rate{runtime::steady_ms()};
   std::optional<runtime::gzip_inflater> inflater = {};
   log_line_splitter splitter = {};
-  std::string inflated = {};
   std::vector<log_line> lines = {};
   std::size_t bytes = 0;
 };
@@ -224,11 +229,12 @@ awaitable<result<void>> log_gateway::receive(sending& in) {
       rest.remove_prefix(part.size());
       std::string_view text = part;
       if (in.gzip) {
-        in.inflated.clear();
-        if (const auto fed = in.inflater->feed(part, in.inflated, inflated_bytes_max); !fed) {
+        auto& inflated = inflate_buffer();
+        inflated.clear();
+        if (const auto fed = in.inflater->feed(part, inflated, inflated_bytes_max); !fed) {
           co_return fed;
         }
-        text = in.inflated;
+        text = inflated;
       }
       const auto wait = in.rate.take(static_cast<std::int64_t>(text.size()), runtime::steady_ms());
       in.splitter.feed(text, take);

@@ -49,6 +49,8 @@ using messages::result;
 namespace {
 
 constexpr auto sweep_interval = std::chrono::seconds{5};
+/// Ten thousand devices may each hold a log stream open.
+constexpr std::size_t connections_max = 16'384;
 
 struct actor_config : caf::actor_system_config {
   explicit actor_config(int threads) {
@@ -265,6 +267,7 @@ result<void> node::impl::open_http() {
   options.address = o.http.host;
   options.port = o.http.port;
   options.threads = o.http_threads;
+  options.limits.connections_max = connections_max;
   if (certificates) {
     options.tls = {o.https->host, o.https->port, certificates->context()};
   }
