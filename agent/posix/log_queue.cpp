@@ -84,8 +84,8 @@ std::uint64_t count_lines(const fs::path& path, std::uint64_t from) {
 
 }  // namespace
 
-fs::path log_queue::file(std::uint64_t segment) const {
-  return o_.folder / (std::to_string(segment) + ".log");
+fs::path log_queue::file(std::uint64_t which) const {
+  return o_.folder / (std::to_string(which) + ".log");
 }
 
 result<std::unique_ptr<log_queue>> log_queue::open(options o) {
@@ -191,13 +191,13 @@ log_positions log_queue::positions() {
   return state_.positions;
 }
 
-void log_queue::remove_before(std::uint64_t segment) {
+void log_queue::remove_before(std::uint64_t first) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(o_.folder, ignored)) {
     const auto name = entry.path().filename().string();
     if (
       name.ends_with(".log") && name.find_first_not_of("0123456789") == name.size() - 4
-      && name.size() < 20 && std::stoull(name) < segment) {
+      && name.size() < 20 && std::stoull(name) < first) {
       fs::remove(entry.path(), ignored);
     }
   }

@@ -47,10 +47,10 @@ private:
   explicit log_queue(options o) : o_(std::move(o)) {}
   [[nodiscard]] messages::result<void> load();
   [[nodiscard]] messages::result<void> save(state next);
-  [[nodiscard]] std::filesystem::path file(std::uint64_t segment) const;
+  [[nodiscard]] std::filesystem::path file(std::uint64_t which) const;
   [[nodiscard]] state read_state(const char* name) const;
   void make_room(state& next, std::deque<segment>& segments) const;
-  void remove_before(std::uint64_t segment);
+  void remove_before(std::uint64_t first);
 
   options o_;
   std::mutex mutex_;
