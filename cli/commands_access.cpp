@@ -18,7 +18,6 @@ struct memberships {
   std::string role;        ///< field of the role, and the resource of roles
   std::string invitation;  ///< resource of the invitations
   std::string invited_to;  ///< its field of the organization or fleet
-  std::string accept;      ///< where a token is accepted
   std::int64_t id = 0;
   std::string name;
 };
@@ -35,7 +34,6 @@ messages::result<memberships> resolve(context& c, const membership_target& t) {
         "application_membership_role",
         "invitee__is_invited_to__application",
         "is_invited_to__application",
-        "/user/v1/invitation/",
         int_of(row, "id"),
         text_of(row, "slug")};
     });
@@ -47,7 +45,6 @@ messages::result<memberships> resolve(context& c, const membership_target& t) {
       "organization_membership_role",
       "invitee__is_invited_to__organization",
       "is_invited_to__organization",
-      "/org/v1/invitation/",
       int_of(row, "id"),
       text_of(row, "handle")};
   });
@@ -325,11 +322,9 @@ messages::result<void> invite_accept(context& c, const std::string& token_file) 
   if (!token) {
     return tl::unexpected(token.error());
   }
-  // The token does not tell what it is for.
-  auto accepted = c.server.post("/org/v1/invitation/" + percent_encode(*token), json::object());
-  if (!accepted && accepted.error().code == errc::not_found) {
-    accepted = c.server.post("/user/v1/invitation/" + percent_encode(*token), json::object());
-  }
+  const auto accepted = c.server.post_text(
+    "/org/v1/invitation/" + percent_encode(*token),
+    json::object());
   if (!accepted) {
     return tl::unexpected(accepted.error());
   }

@@ -84,7 +84,7 @@ messages::result<void> key_create(context& c, const key_owner& owner, const key_
     }
   }
   if (args.uses > 0) {
-    body["remainingUses"] = args.uses;
+    body["uses"] = args.uses;
   }
   // Own keys need a login of the last minutes; the others do not, and lose nothing by it.
   const auto key =

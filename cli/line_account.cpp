@@ -20,6 +20,7 @@ void add_account(CLI::App& app, command_line& l) {
      l.login_with.token_file,
      "log in with a token or API key; - is stdin")
     ->excludes(password);
+  c->add_option("--code-file", l.login_with.code_file, "code of the second factor; - is stdin");
   choose(c, l, [&l](context& x) { return login(x, l.login_with); });
 
   c = command(
@@ -37,6 +38,41 @@ void add_account(CLI::App& app, command_line& l) {
 
   c = command(app, "whoami", "say who is logged in, and where", "  slipway whoami --json");
   choose(c, l, whoami);
+
+  auto* session = group(app, "session", "your login sessions");
+  c = command(*session, "list", "list your sessions", "  slipway session list");
+  choose(c, l, session_list);
+  c = command(
+    *session,
+    "end",
+    "end a session at once",
+    "  slipway session end 65\n  slipway session end --others");
+  c->add_option("ID", l.id, "see session list");
+  c->add_flag("--others", l.force, "all but this one");
+  choose(c, l, [&l](context& x) { return session_end(x, l.id, l.force); });
+
+  c = command(
+    app,
+    "password",
+    "change your password",
+    "  slipway password\n  slipway password --new-file new --password-file old");
+  c->add_option("--password-file", l.login_with.password_file, "first line is the one until now");
+  c->add_option("--new-file", l.file, "first line is the new one; - is stdin");
+  choose(c, l, [&l](context& x) {
+    return password_change(x, l.file, l.login_with.password_file);
+  });
+
+  auto* factor = group(app, "two-factor", "a code besides the password");
+  c = command(*factor, "enable", "set up a second factor", "  slipway two-factor enable");
+  choose(c, l, two_factor_enable);
+  c = command(*factor, "disable", "give the second factor up", "  slipway two-factor disable");
+  choose(c, l, two_factor_disable);
+  c = command(
+    *factor,
+    "codes",
+    "print new recovery codes",
+    "  slipway two-factor codes > codes.txt");
+  choose(c, l, two_factor_codes);
 
   auto* user = group(app, "user", "manage users (administrators)");
   c = command(

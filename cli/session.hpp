@@ -13,4 +13,10 @@ messages::result<std::string> with_fresh_login(
   context& c,
   const std::function<messages::result<std::string>()>& work);
 
+/// From now on this token is the one of the server, also for later commands.
+messages::result<void> keep_token(context& c, const std::string& token);
+
+/// Does this login still owe the code of its second factor? (balena-api.md 2.2)
+bool owes_code(const std::string& token);
+
 }  // namespace slipway::cli

@@ -96,6 +96,31 @@ class Account(Case):
         done = self.slipway("whoami", code=3)
         self.assertIn("hint: log in with `slipway login`", done.stderr)
 
+    def test_a_login_with_a_second_factor_asks_for_its_code(self):
+        (self.home / "pw").write_text("secret\n")
+        login = ("login", "-u", "eve", "--password-file", "pw", "--code-file", "-")
+        self.slipway(*login, stdin="000000\n", code=3)
+        self.assertFalse((self.home / "config/slipway/logins.json").exists())
+        self.slipway(*login, stdin="123456\n")
+        self.slipway("whoami")
+
+    def test_sessions_and_the_password(self):
+        self.login()
+        self.assertEqual(self.answer("session", "list")[0]["id"], 65)
+        self.slipway("session", "end", "65")
+        self.slipway("session", "end", "--others")
+        self.slipway("session", "end", code=1)
+        ended = [r[1] for r in self.api.log.find("DELETE /user/v1/sessions")]
+        self.assertEqual(ended, ["/user/v1/sessions/65", "/user/v1/sessions"])
+        (self.home / "old").write_text("secret\n")
+        self.slipway("password", "--password-file", "old", "--new-file", "-", stdin="other secret\n")
+        self.assertEqual(
+            self.api.log.find("POST /user/v1/password")[0][2],
+            {"password": "other secret", "currentPassword": "secret"},
+        )
+        self.assertEqual(self.slipway("two-factor", "codes").stdout, "aaaa\nbbbb\n")
+        self.slipway("two-factor", "disable")
+
     def test_a_token_in_the_environment_wins(self):
         self.environment["SLIPWAY_TOKEN"] = "token-of-ann"
         self.slipway("whoami")
@@ -349,7 +374,7 @@ class Verbs(Case):
         self.assertEqual(self.slipway("key", "create", "ci", "--expires", "90d").stdout, "k" * 32 + "\n")
         self.assertRegex(self.asked("POST /api-key/user/full$")["expiryDate"], r"^\d{4}-\d\d-\d\dT")
         self.slipway("key", "create", "factory", "--fleet", "gate", "--uses", "5")
-        self.assertEqual(self.asked("POST /api-key/application/7/provisioning$")["remainingUses"], 5)
+        self.assertEqual(self.asked("POST /api-key/application/7/provisioning$")["uses"], 5)
         self.slipway("key", "create", "ci", "--expires", "soon", code=1)
         self.assertEqual(self.answer("key", "list")[0]["name"], "ci")
         self.slipway("key", "rm", "18")

@@ -1,11 +1,16 @@
 """A server that answers as the documented API does, and a container engine that only pretends: enough for the command."""
 
+import base64
 import http.server
 import json
 import re
 import socketserver
 import threading
 import urllib.parse
+
+
+# A token whose claims say that the code of a second factor is still owed.
+PARTIAL = "e30." + base64.urlsafe_b64encode(b'{"id":1,"twoFactorRequired":true}').decode().rstrip("=") + ".x"
 
 
 class Recorder:
@@ -125,8 +130,12 @@ class Api(http.server.BaseHTTPRequestHandler):
         if path == "/login_":
             if "Authorization" in self.headers:
                 return self.answer(400, "login must not carry a credential")
+            if body == {"username": "eve", "password": "secret"}:
+                return self.answer(200, PARTIAL, text=True)
             good = body == {"username": "ann", "password": "secret"}
             return self.answer(200, "token-of-ann", text=True) if good else self.answer(401)
+        if path == "/auth/totp/verify" and self.headers.get("Authorization") == "Bearer " + PARTIAL:
+            return self.answer(200, "token-of-ann", text=True) if body == {"code": "123456"} else self.answer(401)
         wanted = "k" * 32 if path == "/device/register" else "token-of-ann"
         if self.headers.get("Authorization") != "Bearer " + wanted:
             return self.answer(401)
@@ -155,6 +164,16 @@ class Api(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"applicationId": body["appId"], "apiKey": "provisioning", "deviceType": body["deviceType"]})
         if path.startswith(("/supervisor/", "/application/")):
             return self.answer(200, "OK", text=True)
+        if path == "/user/v1/sessions" and method == "GET":
+            return self.answer(200, [{"id": 65, "client": "slipway", "address": "127.0.0.1", "current": True}])
+        if path.startswith("/user/v1/sessions"):
+            return self.answer(200)
+        if path == "/user/v1/password":
+            return self.answer(200, "token-of-ann", text=True)
+        if path == "/auth/totp/recovery-codes":
+            return self.answer(200, ["aaaa", "bbbb"])
+        if path == "/auth/totp/disable":
+            return self.answer(200, "token-of-ann", text=True)
         if path.startswith("/api-key/"):
             return self.answer(200, "k" * 32)
         if path == "/device/register":
