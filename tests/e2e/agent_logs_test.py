@@ -66,7 +66,9 @@ class World:
         """A service whose image the engine has already: nothing is pulled."""
         service = self.api.create("service", application=self.fleet, service_name="main")["id"]
         release = self.api.create("release", belongs_to__application=self.fleet, commit=new_uuid(),
-                                  status="running", source="local", composition={"services": {"main": {}}},
+                                  status="running", source="local",
+                                  # With a terminal, as services have unless told otherwise, all output is stdout.
+                                  composition={"services": {"main": {"tty": False}}},
                                   start_timestamp="2026-01-01T00:00:00.000Z")["id"]
         image = self.api.create("image", is_a_build_of__service=service, status="running",
                                 start_timestamp="2026-01-01T00:00:00.000Z")
