@@ -286,18 +286,18 @@ class GivenCertificatesTest(unittest.TestCase):
                 with open(chain, "w", encoding="ascii") as file:
                     file.write("broken")
                 self.until(lambda: "cannot be used" in at.server.text())
-                self.assertEqual(self.certificate(at), old)
+                self.assertEqual(self.certificate(at, devices), old)
 
                 given_certificate(folder, "first", [DOMAIN, "*." + DOMAIN])
-                self.until(lambda: self.certificate(at) != old)
+                self.until(lambda: self.certificate(at, devices) != old)
                 kept.sendall(f"GET /ping HTTP/1.1\r\nHost: api.{DOMAIN}\r\n\r\n".encode())
                 self.assertIn(b"200 OK", kept.recv(4096))
                 kept.close()
             finally:
                 at.close()
 
-    def certificate(self, at):
-        with at.connect("api." + DOMAIN, at.context(check_hostname=False, verify_mode=ssl.CERT_NONE)) as s:
+    def certificate(self, at, root):
+        with at.connect("api." + DOMAIN, at.context(root, check_hostname=False, verify_mode=ssl.CERT_NONE)) as s:
             return s.getpeercert(binary_form=True)
 
     def until(self, true):

@@ -161,4 +161,5 @@ def main():
     print("docker and skopeo: as pushed so pulled")
 
 
-main()
+if __name__ == "__main__":
+    main()
