@@ -238,11 +238,17 @@ class World:
         if not (CLIENTS / "installed").exists():
             sys.exit(f"the balena clients are not in {CLIENTS}: run tests/e2e/balena_cli/install.py {CLIENTS}")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="slipway-balena-"))
-        self.server = Slipwayd().start(env=server_environment)
-        self.admin = self.login(ADMIN, PASSWORD)
         self.lock = threading.Lock()
         self.count = 0
         self.closers = []   # what else is to be stopped, the last first
+        self.server = Slipwayd()
+        try:
+            self.server.start(env=server_environment)
+            self.admin = self.login(ADMIN, PASSWORD)
+        except BaseException:   # nobody has this world yet who could close it
+            self.server.remove()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def login(self, name, password):
         kept = self.server.login(name, password)
