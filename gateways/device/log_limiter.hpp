@@ -37,7 +37,7 @@ private:
   static constexpr std::size_t devices_max =
     4096;  ///< per shard; then windows that are over are forgotten
   struct window {
-    std::int64_t begin_ms = 0;
+    std::int64_t begin_ms = -window_ms;
     int count = 0;
   };
   struct shard {
