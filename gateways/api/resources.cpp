@@ -8,6 +8,7 @@
 #include "gateways/api/odata/executor.hpp"
 #include "gateways/api/odata/parser.hpp"
 #include "gateways/assets/asset_links.hpp"
+#include "gateways/api/resource_call.hpp"
 #include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
 #include "runtime/clock.hpp"
@@ -32,8 +33,6 @@ using runtime::response;
 
 namespace {
 
-/// Writes of one PATCH or DELETE that are on their way at once.
-constexpr std::size_t writes_in_flight_max = 256;
 constexpr std::size_t password_bytes_min = 8;
 
 /// `Idempotency-Key`: the same key of the same requester again is answered, not repeated. Any text; the command's id is a hash of it
@@ -51,15 +50,6 @@ command_of(const exchange& x, const requester& by, const domain::resource_def& r
 }
 
 }  // namespace
-
-struct resources::call {
-  exchange& x;
-  requester by;
-  odata::request_line line;
-  odata::dialect version = odata::dialect::v7;
-
-  [[nodiscard]] const domain::resource_def& resource() const { return line.resource(); }
-};
 
 namespace {
 
@@ -180,6 +170,9 @@ awaitable<result<std::vector<field_value>>> read_values(
 }  // namespace
 
 awaitable<void> resources::handle(exchange& x, std::string_view version, std::string_view path) {
+  if (path == "$metadata" || path == "%24metadata") {
+    co_return co_await metadata(x);
+  }
   auto by = requester_of(*s_, x);
   if (!by) {
     co_return co_await x.respond(error_response(by.error()));
@@ -196,6 +189,8 @@ awaitable<void> resources::handle(exchange& x, std::string_view version, std::st
   const auto method = x.head().method;
   if (method == "GET" || method == "HEAD") {
     co_await get(c);
+  } else if (method == "POST" && !c.line.action.empty()) {
+    co_await ask_access(c);
   } else if (method == "POST") {
     co_await create(c);
   } else if (method == "PATCH") {
@@ -305,14 +300,17 @@ awaitable<void> resources::change(call& c) {
       cmd.id = rows[i].second;
       sent.push_back(s_->ask->send(c.x.executor(), rows[i].first, cmd));
     }
-    for (auto& p : sent) {
-      // A row that went away meanwhile is one row less to change.
-      const auto done = co_await p.answer();
-      if (!done && done.error().code != errc::not_found) {
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      const auto done = co_await sent[i].answer();
+      // A row that went away meanwhile is one row less to change; what else is not found, it refers to.
+      const bool gone = !done && done.error().code == errc::not_found
+                        && !s_->store.rows->view()->get(cmd.resource, rows[from + i].second);
+      if (!done && !gone) {
         co_return co_await c.x.respond(error_response(done.error()));
       }
     }
   }
+  co_await follow(c, *ids, cmd);
   co_await c.x.respond(empty_response(200));
 }
 

@@ -26,6 +26,12 @@ private:
   runtime::awaitable<messages::result<std::vector<std::int64_t>>> select(call& c);
   runtime::awaitable<void> change(call& c);
   runtime::awaitable<void> remove(call& c);
+  runtime::awaitable<void> metadata(runtime::exchange& x);
+  /// POST of canAccess.
+  runtime::awaitable<void> ask_access(call& c);
+  /// Lets the rows follow that others write and that depend on what was changed: slugs, service installs.
+  runtime::awaitable<void>
+  follow(call& c, std::vector<std::int64_t> changed, const messages::change_row& change);
   runtime::awaitable<messages::result<void>>
   remove_row(call& c, const messages::requester& by, std::uint16_t resource, std::int64_t id);
   std::shared_ptr<const services> s_;

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import unittest
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import support.tenant  # noqa: E402
@@ -198,6 +199,44 @@ class ResourcesTest(ApiTest):
         self.assertEqual((one.status, one.text), (200, ""))
         self.assertEqual(api.delete("/v7/application_tag?$filter=startswith(tag_key,'w')").status, 200)
         self.assertEqual(api.rows("/v7/application_tag?$filter=startswith(tag_key,'w')"), [])
+
+    def test_the_model_describes_itself(self):
+        answer = self.guest.get("/v7/$metadata")
+        self.assertEqual(answer.status, 200, answer)
+        kinds = {e.get("Name") for e in xml.etree.ElementTree.fromstring(answer.text).iter() if e.tag.endswith("EntityType")}
+        self.assertLessEqual({"application", "device", "release", "organization_membership"}, kinds)
+        self.assertNotIn("password", answer.text)
+
+    def test_can_access_answers_for_one_row_and_one_requester(self):
+        device = self.ann.given_device()
+        question = {"action": {"or": ["tunnel-any", "tunnel-22222"]}}
+        path = f"/v7/device(uuid=@uuid)/canAccess?@uuid='{device['uuid']}'"
+        self.assertEqual(self.ann.api.post(path, question).json, {"d": [{"id": device["id"]}]})
+        self.refused(self.bob.api.post(path, question), 401)
+        self.refused(self.guest.post(path, question), 401)
+        self.refused(self.ann.api.post("/v7/device/canAccess", question), 400, "key")
+        self.refused(self.ann.api.post(path, {"method": "GET", "action": "x"}), 400, "either")
+
+    def test_a_device_does_not_move_into_a_fleet_that_is_not_ones_own(self):
+        device = self.ann.given_device()
+        moved = self.ann.api.patch(f"/v7/device({device['id']})", {"belongs_to__application": self.bob.fleet})
+        self.assertGreaterEqual(moved.status, 400, moved)
+        fleet = self.ann.api.rows(f"/v7/device({device['id']})?$select=belongs_to__application")[0]
+        self.assertEqual(fleet["belongs_to__application"]["__id"], self.ann.fleet)
+
+    def test_a_new_handle_of_an_organization_is_in_the_slugs_of_its_fleets(self):
+        tenant = Tenant(self.admin)
+        handle = f"renamed_{tenant.name}"
+        changed = tenant.api.patch(f"/v7/organization({tenant.organization})", {"handle": handle})
+        self.assertEqual(changed.status, 200, changed)
+        self.assertEqual(tenant.api.rows(f"/v7/application({tenant.fleet})?$select=slug")[0]["slug"], f"{handle}/cars")
+
+    def test_a_new_target_installs_its_services_on_devices_at_once(self):
+        tenant = Tenant(self.admin)
+        device = tenant.given_device()
+        tenant.given_release(service="late")
+        found = tenant.api.rows(f"/v7/service_install?$filter=device eq {device['id']}&$expand=installs__service")
+        self.assertEqual([i["installs__service"][0]["service_name"] for i in found], ["late"])
 
     def test_a_second_of_what_is_unique_is_refused_in_the_words_clients_look_for(self):
         api = self.ann.api
