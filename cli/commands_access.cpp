@@ -322,9 +322,8 @@ messages::result<void> invite_accept(context& c, const std::string& token_file) 
   if (!token) {
     return tl::unexpected(token.error());
   }
-  const auto accepted = c.server.post_text(
-    "/org/v1/invitation/" + percent_encode(*token),
-    json::object());
+  const auto accepted =
+    c.server.post_text("/org/v1/invitation/" + percent_encode(*token), json::object());
   if (!accepted) {
     return tl::unexpected(accepted.error());
   }

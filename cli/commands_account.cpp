@@ -185,16 +185,15 @@ messages::result<void> two_factor_enable(context& c) {
 }
 
 messages::result<void> two_factor_disable(context& c) {
-  const auto token = with_fresh_login(
-    c,
-    [&] { return c.server.post_text("/auth/totp/disable", json::object()); });
+  const auto token =
+    with_fresh_login(c, [&] { return c.server.post_text("/auth/totp/disable", json::object()); });
   return token ? keep_token(c, *token) : messages::result<void>(tl::unexpected(token.error()));
 }
 
 messages::result<void> two_factor_codes(context& c) {
-  const auto text = with_fresh_login(
-    c,
-    [&] { return c.server.post_text("/auth/totp/recovery-codes", json::object()); });
+  const auto text = with_fresh_login(c, [&] {
+    return c.server.post_text("/auth/totp/recovery-codes", json::object());
+  });
   if (!text) {
     return tl::unexpected(text.error());
   }

@@ -58,20 +58,15 @@ void add_account(CLI::App& app, command_line& l) {
     "  slipway password\n  slipway password --new-file new --password-file old");
   c->add_option("--password-file", l.login_with.password_file, "first line is the one until now");
   c->add_option("--new-file", l.file, "first line is the new one; - is stdin");
-  choose(c, l, [&l](context& x) {
-    return password_change(x, l.file, l.login_with.password_file);
-  });
+  choose(c, l, [&l](context& x) { return password_change(x, l.file, l.login_with.password_file); });
 
   auto* factor = group(app, "two-factor", "a code besides the password");
   c = command(*factor, "enable", "set up a second factor", "  slipway two-factor enable");
   choose(c, l, two_factor_enable);
   c = command(*factor, "disable", "give the second factor up", "  slipway two-factor disable");
   choose(c, l, two_factor_disable);
-  c = command(
-    *factor,
-    "codes",
-    "print new recovery codes",
-    "  slipway two-factor codes > codes.txt");
+  c =
+    command(*factor, "codes", "print new recovery codes", "  slipway two-factor codes > codes.txt");
   choose(c, l, two_factor_codes);
 
   auto* user = group(app, "user", "manage users (administrators)");
