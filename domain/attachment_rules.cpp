@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-/// Rules of what hangs on users, fleets and releases and is not a variable, label or tag.
+/// Rules of what hangs on fleets and releases and is not a variable, label or tag.
 namespace slipway::domain::hooks {
 namespace {
 
@@ -18,24 +18,6 @@ const numbers::table& n() {
 
 bool is_one_line(const std::string& text) {
   return std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20; });
-}
-
-// As in an `authorized_keys` file: the kind, the key, a comment. Clients may leave a line end behind it.
-checked before_write_public_key(draft&, const rule_context&, change_set& set) {
-  const auto& k = n().user_public_key;
-  auto key = as_text(field(set.after, k.public_key));
-  const auto last = key.find_last_not_of(" \r\n\t");
-  key.resize(last == std::string::npos ? 0 : last + 1);
-  set.set(k.public_key, key);
-  if (as_text(field(set.after, k.title)).empty()) {
-    return broken("\"title\" is required.");
-  }
-  const auto kind = key.substr(0, key.find(' '));
-  const bool known = kind.starts_with("ssh-") || kind.starts_with("ecdsa-sha2-")
-                     || kind.starts_with("sk-ssh-") || kind.starts_with("sk-ecdsa-sha2-");
-  return known && kind.size() < key.size() && is_one_line(key)
-           ? checked{}
-           : broken("\"public_key\" is not an SSH public key.");
 }
 
 bool is_profile_name(const std::string& name) {
@@ -80,7 +62,6 @@ void add_attachment_hooks(std::vector<entry>& table) {
     table[resource].before_create = hook;
     table[resource].before_change = hook;
   };
-  put(n().user_public_key.resource, before_write_public_key);
   put(n().image_profile.resource, before_write_image_profile);
   put(n().application_profile.resource, before_write_application_profile);
   put(n().release_asset.resource, before_write_asset);

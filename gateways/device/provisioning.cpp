@@ -141,7 +141,9 @@ awaitable<void> provisioning::enroll(exchange& x) {
   const auto done = co_await s_->ask->ask(x.executor(), entity, std::move(cmd));
   if (!done && use.key != 0 && done.error().code != errc::timed_out) {
     const messages::use_key back{use.key, true};
-    s_->ask->tell(fleet, back);
+    // Before the answer: whoever tries again at once has its use.
+    const auto given = co_await s_->ask->ask(x.executor(), fleet, back);
+    static_cast<void>(given);
   }
   if (!done) {
     // Old supervisors compare the text of a 409 (balena-api.md 8.2), so it is not a JSON string here.

@@ -177,6 +177,7 @@ const std::array visible_when_public{
 
 // Resources that came with members' roles, whose rights the roles decide.
 const std::set<std::string_view> by_role{
+  "login_session",
   "user_public_key",
   "organization_membership_role",
   "application_membership_role",

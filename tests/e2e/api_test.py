@@ -154,6 +154,8 @@ class AccountsTest(ApiTest):
     def test_a_removed_user_is_locked_out(self):
         gone = Tenant(self.admin)
         key = SERVER.client(gone.api.post("/api-key/user/full", {"name": "k"}).json)
+        self.refused(self.admin.delete(f"/v7/user({gone.id})"), 400, "fleets")
+        self.assertEqual(gone.api.delete(f"/v7/application({gone.fleet})").status, 200)
         self.assertEqual(self.admin.delete(f"/v7/user({gone.id})").status, 200)
         self.refused(gone.api.get("/v7/application"), 401)
         self.refused(key.get("/v7/application"), 401)

@@ -303,7 +303,8 @@ class DeviceLogs(unittest.TestCase):
         user = self.admin.create("user", username=name, password="a good password",
                                  email=f"{name}@example.org")["id"]
         organization = self.admin.rows(f"/v7/application({self.device.fleet})?$select=organization")[0]
-        membership = self.admin.create("organization_membership", user=user,
+        role = self.admin.rows("/v7/organization_membership_role?$filter=name eq 'observer'")[0]["id"]
+        membership = self.admin.create("organization_membership", user=user, organization_membership_role=role,
                                        is_member_of__organization=organization["organization"]["__id"])["id"]
         tom = SERVER.login(name, "a good password")
         reader = Reader(self.device, token=tom.token)

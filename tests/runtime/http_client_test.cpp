@@ -62,7 +62,8 @@ TEST_CASE("a client keeps its connection between requests") {
 
 TEST_CASE("a client sends methods, fields and bodies as they are given") {
   raw_server server(echo);
-  http_client client({.unix_socket = "", .ca_file = "", .user_agent = "slipway-test"});
+  http_client client(
+    {.unix_socket = "", .ca_file = "", .ca_pem = "", .user_agent = "slipway-test"});
   for (const std::string method : {"POST", "PUT", "PATCH", "DELETE", "GET"}) {
     auto r = get(server.url("/b"));
     r.method = method;
@@ -138,12 +139,14 @@ TEST_CASE("a client speaks over a unix socket") {
   std::filesystem::create_directories(dir);
   {
     raw_server server(echo, dir / "s.sock");
-    http_client client({.unix_socket = dir / "s.sock", .ca_file = "", .user_agent = ""});
+    http_client client(
+      {.unix_socket = dir / "s.sock", .ca_file = "", .ca_pem = "", .user_agent = ""});
     const auto r = client.send(get("http://engine/version"));
     REQUIRE(r);
     CHECK(r->body.find("Host: engine\r\n") != std::string::npos);
   }
-  http_client client({.unix_socket = dir / "none.sock", .ca_file = "", .user_agent = ""});
+  http_client client(
+    {.unix_socket = dir / "none.sock", .ca_file = "", .ca_pem = "", .user_agent = ""});
   const auto r = client.send(get("http://engine/version"));
   REQUIRE(!r);
   CHECK(r.error().code == errc::unavailable);
