@@ -101,7 +101,7 @@ class DeviceTypesTest(Case):
                                           "choices": ["left", "right"]},
                                          {"no": "name"}, 7]}}
         before = self.guest.get("/device-types/v1").headers["ETag"]
-        self.admin.create("device_type", slug="wall-panel", name="Wall panel", contract=contract,
+        made = self.admin.create("device_type", slug="wall-panel", name="Wall panel", contract=contract,
                                  logo="data:image/svg+xml;base64,PHN2Zy8+", is_of__cpu_architecture=arm)
         self.assertNotEqual(self.guest.get("/device-types/v1").headers["ETag"], before)
         t = self.guest.get("/device-types/v1/wall-panel").json

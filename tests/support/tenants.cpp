@@ -116,7 +116,11 @@ void tenants::given_of_user() {
     given_key({messages::entity_kind::user, mia}, i.id_of("user", mia, "actor"), "of mia");
   sample["user_public_key"] = i.given(
     "user_public_key",
-    {{"user", mia}, {"title", "laptop"}, {"public_key", "ssh-ed25519 AAAA mia"}});
+    {{"user", mia},
+     {"title", "laptop"},
+     {"public_key",
+      "ssh-ed25519 "
+      "AAAAC3NzaC1lZDI1NTE5AAAAICnjLNMSqHPvltDpS/8HxG8LKkgPp/Yo97TT+5Pa8wM2 mia"}});
   sample["login_session"] = i.given(
     "login_session",
     {{"user", mia}, {"authenticated_at", i.now}, {"expires_at", i.now + 1000}});
