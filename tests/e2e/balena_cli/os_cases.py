@@ -78,9 +78,8 @@ class OsImages(Cases):
     def test_an_image_of_a_user_defined_type_is_configured(self):
         admin = self.world.server.login()
         chip = admin.rows("/v7/cpu_architecture?$filter=slug eq 'amd64'&$select=id")[0]["id"]
-        kind = admin.create("device_type", slug="milking-robot", name="Milking robot", is_of__cpu_architecture=chip,
-                            contract={"type": "hw.device-type", "slug": "milking-robot", "data": {"connectivity": {"wifi": False}}})["id"]
-        admin.create("device_type_alias", device_type=kind, is_referenced_by__alias="milking-robot")
+        admin.create("device_type", slug="milking-robot", name="Milking robot", is_of__cpu_architecture=chip,
+                     contract={"type": "hw.device-type", "slug": "milking-robot", "data": {"connectivity": {"wifi": False}}})
         manifest = self.ann.api.get("/device-types/v1/milking-robot").json
         image = self.image("robot.img", manifest)
         self.ann.balena("os", "configure", image, "--fleet", self.fleet["slug"], "--device-type", "milking-robot", "--config-network", "ethernet",
