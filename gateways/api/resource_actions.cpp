@@ -18,9 +18,11 @@ using runtime::exchange;
 using runtime::response;
 
 awaitable<void> resources::metadata(exchange& x) {
+  // The model does not change while the process runs, and guests may ask as often as they like.
+  static const auto xml = odata::metadata_xml(*s_->model);
   response r;
   r.content_type = "application/xml";
-  r.body = odata::metadata_xml(*s_->model);
+  r.body = xml;
   co_await x.respond(std::move(r));
 }
 
