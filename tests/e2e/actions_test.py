@@ -112,7 +112,8 @@ class Device:
 
     def started(self, service):
         container = self.containers().get(service)
-        state = container and self.world.engine.inspect(container["Id"])["State"]
+        # What was listed may be gone when it is asked about: the agent replaces containers meanwhile.
+        state = container and self.world.engine.inspect(container["Id"]).get("State")
         return state["StartedAt"] if state and state["Running"] else None
 
     def volume(self, name):

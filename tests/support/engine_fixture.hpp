@@ -11,7 +11,7 @@ namespace slipway::test {
 
 /// A container engine for one test program: the one that SLIPWAY_TEST_ENGINE names, else a dockerd of its own in a temporary folder,
 /// stopped at the end. The constructor throws when none can be had: a test without its engine fails, it is never skipped.
-/// Needs root, as dockerd does. Give the ctest RESOURCE_LOCK engine.
+/// Needs root, as dockerd does. Say ENGINE where the test is added.
 class engine_fixture {
 public:
   enum class kind { dockerd, podman };
