@@ -1,0 +1,5 @@
+"""All cases, in the order in which they run: later ones use what earlier ones made."""
+
+from catalogue import checklist, devices, fleets, releases, sdk
+
+ALL = fleets.CASES + releases.CASES + devices.CASES + sdk.CASES + checklist.CASES
