@@ -1,4 +1,5 @@
 #include "domain/host_rules.hpp"
+#include "domain/removal.hpp"
 #include "domain/rule_hooks.hpp"
 
 #include <array>
@@ -6,6 +7,7 @@
 namespace slipway::domain::hooks {
 namespace {
 
+using messages::as_bool;
 using messages::as_text;
 using messages::field;
 using messages::row;
@@ -110,6 +112,12 @@ checked before_change_user(draft& d, const rule_context& c, change_set& set) {
   if (auto ok = check_user_name(as_text(field(set.after, n().user.username))); !ok) {
     return ok;
   }
+  const bool demoted = as_bool(field(set.before, n().user.is_administrator))
+                       && !as_bool(field(set.after, n().user.is_administrator));
+  if (demoted && is_last_administrator(d, set.before)) {
+    return broken(
+      "the last administrator of the platform stays one: make somebody else one first.");
+  }
   if (set.gave(n().user.password)) {
     // Whoever logged in with the old password has to log in again.
     set.set(n().user.jwt_secret, c.random_hex(32));
@@ -119,6 +127,11 @@ checked before_change_user(draft& d, const rule_context& c, change_set& set) {
     return ok;
   }
   return check_email(field(set.after, n().user.email));
+}
+
+checked before_remove_user(draft& d, const row& r) {
+  const auto goes = removal_of(d, n().user.resource, messages::id_of(r));
+  return goes ? checked{} : tl::unexpected(goes.error());
 }
 
 // Everybody begins with an organization of their own.
@@ -177,7 +190,11 @@ checked before_remove_organization(draft& d, const row& r) {
 }  // namespace
 
 void add_account_hooks(std::vector<entry>& table) {
-  table[n().user.resource] = {before_create_user, before_change_user, after_write_user, nullptr};
+  table[n().user.resource] = {
+    before_create_user,
+    before_change_user,
+    after_write_user,
+    before_remove_user};
   table[n().organization.resource] = {
     before_create_organization,
     [](draft&, const rule_context&, change_set& set) { return check_handle(set); },

@@ -1,3 +1,4 @@
+#include "domain/removal.hpp"
 #include "domain/rule_hooks.hpp"
 
 #include <algorithm>
@@ -115,9 +116,8 @@ checked before_remove_application(draft& d, const row& r) {
   if (d.first(n().device.resource, n().device.belongs_to__application, key)) {
     return broken("a fleet that still has devices cannot be removed.");
   }
-  return d.first(n().application.resource, n().application.is_updated_by__application, key)
-           ? checked(broken("a block that updates a host application cannot be removed."))
-           : checked{};
+  const auto goes = removal_of(d, n().application.resource, messages::id_of(r));
+  return goes ? checked{} : tl::unexpected(goes.error());
 }
 
 checked before_write_service(draft&, const rule_context&, change_set& set) {

@@ -1,4 +1,5 @@
 #include "domain/memberships.hpp"
+#include "domain/removal.hpp"
 #include "domain/rule_hooks.hpp"
 
 #include <algorithm>
@@ -100,30 +101,10 @@ std::int64_t organization_of_fleet(const row_source& rows, std::int64_t fleet) {
   return r ? as_int(field(*r, n().application.organization)) : 0;
 }
 
-/// Is this the only administrator of its organization?
-bool is_last_administrator(const row_source& rows, const row& r) {
-  const auto m = in_organization();
-  const auto administers = [&](const row& one) {
-    return role_of(rows, m.roles, as_int(field(one, m.role))) == role::administrator;
-  };
-  if (!administers(r)) {
-    return false;
-  }
-  const std::array<value, 1> key{field(r, m.of)};
-  const auto all = rows.all(m.resource, m.of, key);
-  return std::none_of(all.begin(), all.end(), [&](std::int64_t id) {
-    const auto other = rows.get(m.resource, id);
-    return id != messages::id_of(r) && other && administers(*other);
-  });
-}
-
 }  // namespace
 
 namespace hooks {
 namespace {
-
-constexpr auto last_administrator =
-  "an organization keeps at least one administrator: make somebody else one first.";
 
 /// Who is meant may be said by name, which need not be one that the writer sees otherwise.
 checked resolve_name(draft& d, change_set& set, const membership_fields& m) {
@@ -183,9 +164,8 @@ checked before_change_member(draft& d, const rule_context&, change_set& set) {
     return ok;
   }
   const bool demoted = field(set.before, m.role) != field(set.after, m.role);
-  return demoted && is_last_administrator(d, set.before)
-             && role_of(d, m.roles, as_int(field(set.after, m.role))) != role::administrator
-           ? checked(broken(last_administrator))
+  return demoted && role_of(d, m.roles, as_int(field(set.after, m.role))) != role::administrator
+           ? check_leaves_administrator(d, set.before)
            : checked{};
 }
 
@@ -194,7 +174,7 @@ checked before_change_fleet_member(draft&, const rule_context&, change_set& set)
 }
 
 checked before_remove_member(draft& d, const row& r) {
-  return is_last_administrator(d, r) ? checked(broken(last_administrator)) : checked{};
+  return check_leaves_administrator(d, r);
 }
 
 checked before_create_team_member(draft& d, const rule_context&, change_set& set) {

@@ -83,7 +83,7 @@ bool is_platform(const messages::requester& by) {
 
 namespace {
 
-// Rows of other streams are not this writer's: they are removed before (`removed_first`), or keep a reference that leads nowhere.
+// Rows of other streams are not this writer's: they are removed before (domain/removal.hpp), or keep a reference that leads nowhere.
 bool same_stream(
   const draft& d,
   const resource_def& resource,

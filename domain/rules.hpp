@@ -37,11 +37,6 @@ decide(draft& d, const rule_context& c, const messages::register_device& cmd);
 [[nodiscard]] decision
 decide(draft& d, const rule_context& c, const messages::accept_invitation& cmd);
 
-/// Rows that other entities write and that must be gone before this one may be removed: the devices of a fleet, the roles on its fleets
-/// of a member who leaves an organization, the memberships of a user. Whoever may remove the one may remove these.
-[[nodiscard]] std::vector<std::pair<std::uint16_t, std::int64_t>>
-removed_first(const row_source& rows, std::uint16_t resource, std::int64_t id);
-
 /// Rows that other entities write and that are to follow once these fields of a row have changed: the fleets of an organization whose
 /// handle is another have another slug; devices whose fleet has another target get a service install for each of its services. Each
 /// follows when the platform changes nothing of it (`change_row` without values). Slugs are also put right at every start, installs

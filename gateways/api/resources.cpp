@@ -7,6 +7,7 @@
 #include "gateways/api/odata/body.hpp"
 #include "gateways/api/odata/executor.hpp"
 #include "gateways/api/odata/parser.hpp"
+#include "gateways/api/removal.hpp"
 #include "gateways/api/resource_call.hpp"
 #include "gateways/assets/asset_links.hpp"
 #include "gateways/registry/completion.hpp"
@@ -314,56 +315,13 @@ awaitable<void> resources::change(call& c) {
   co_await c.x.respond(empty_response(200));
 }
 
-awaitable<result<void>>
-resources::remove_row(call& c, const requester& by, std::uint16_t resource, std::int64_t id) {
-  std::optional<entity_ref> entity;
-  std::vector<std::pair<std::uint16_t, std::int64_t>> first;
-  {
-    const auto view = s_->store.rows->view();
-    const auto row = view->get(resource, id);
-    if (!row) {
-      co_return result<void>{};
-    }
-    const auto& def = *s_->model->find(resource);
-    entity = domain::entity_of(*s_->model, def, *row, *view);
-    // What hangs on it elsewhere goes only if the thing itself may go.
-    if (const auto ok = domain::access(*s_->model, by, *view).may(domain::verb::remove, def, *row);
-        !ok) {
-      co_return tl::unexpected(ok.error());
-    }
-    first = domain::removed_first(*view, resource, id);
-  }
-  // Who may remove a fleet need not be one who may take a team's access to it away otherwise.
-  requester platform;
-  platform.kind = messages::requester_kind::platform;
-  platform.actor = by.actor;
-  for (const auto& [other, other_id] : first) {
-    const auto ok = co_await remove_row(c, platform, other, other_id);
-    if (!ok) {
-      co_return ok;
-    }
-  }
-  if (!entity) {
-    co_return fail(errc::unauthorized, "not permitted");
-  }
-  messages::remove_row cmd;
-  cmd.by = by;
-  cmd.resource = resource;
-  cmd.id = id;
-  const auto done = co_await s_->ask->ask(c.x.executor(), *entity, std::move(cmd));
-  if (!done && done.error().code != errc::not_found) {
-    co_return tl::unexpected(done.error());
-  }
-  co_return result<void>{};
-}
-
 awaitable<void> resources::remove(call& c) {
   const auto ids = co_await select(c);
   if (!ids) {
     co_return co_await c.x.respond(error_response(ids.error()));
   }
   for (const auto id : *ids) {
-    const auto ok = co_await remove_row(c, c.by, c.resource().number, id);
+    const auto ok = co_await remove_row(*s_, c.x.executor(), c.by, c.resource().number, id);
     if (!ok) {
       co_return co_await c.x.respond(error_response(ok.error()));
     }

@@ -32,8 +32,6 @@ private:
   /// Lets the rows follow that others write and that depend on what was changed: slugs, service installs.
   runtime::awaitable<void>
   follow(call& c, std::vector<std::int64_t> changed, const messages::change_row& change);
-  runtime::awaitable<messages::result<void>>
-  remove_row(call& c, const messages::requester& by, std::uint16_t resource, std::int64_t id);
   std::shared_ptr<const services> s_;
   query_runner queries_;
 };

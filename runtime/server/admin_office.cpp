@@ -3,8 +3,8 @@
 #include "domain/access.hpp"
 #include "domain/login_rules.hpp"
 #include "domain/numbers.hpp"
+#include "domain/removal.hpp"
 #include "domain/rules.hpp"
-#include "domain/user_removal.hpp"
 #include "messages/json.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
@@ -228,27 +228,20 @@ result<json> remove_user(const admin_port& port, const json& request) {
   if (!user) {
     return tl::unexpected(user.error());
   }
-  auto all = domain::removed_before_user(*port.store.rows->view(), messages::id_of(*user));
-  if (!all) {
-    return tl::unexpected(all.error());
+  const auto id = messages::id_of(*user);
+  const auto with_it = domain::removal_of(*port.store.rows->view(), get().user.resource, id);
+  if (!with_it) {
+    return tl::unexpected(with_it.error());
   }
-  all->emplace_back(get().user.resource, messages::id_of(*user));
-  for (const auto& [resource, id] : *all) {
-    if (const auto done = remove(port, resource, id); !done) {
+  for (const auto& [resource, other] : with_it->first) {
+    if (const auto done = remove(port, resource, other); !done) {
       return tl::unexpected(done.error());
     }
   }
+  if (const auto done = remove(port, get().user.resource, id); !done) {
+    return tl::unexpected(done.error());
+  }
   return json{{"username", as_text(field(*user, get().user.username))}};
-}
-
-bool is_last_administrator(const admin_port& port, const row& user) {
-  const auto& u = get().user;
-  bool another = false;
-  port.store.rows->view()->scan(u.resource, 0, [&](const row& r) {
-    another = messages::id_of(r) != messages::id_of(user) && as_bool(field(r, u.is_administrator));
-    return !another;
-  });
-  return !another;
 }
 
 result<json> make_administrator(const admin_port& port, const json& request) {
@@ -257,9 +250,6 @@ result<json> make_administrator(const admin_port& port, const json& request) {
     return tl::unexpected(user.error());
   }
   const bool revoke = flag(request, "revoke");
-  if (revoke && is_last_administrator(port, *user)) {
-    return fail(errc::rule_violated, "the last administrator stays one");
-  }
   const auto done = change_user(port, *user, {{get().user.is_administrator, !revoke}});
   if (!done) {
     return tl::unexpected(done.error());

@@ -1,7 +1,9 @@
 #include "runtime/server/bootstrap.hpp"
 
+#include "domain/access.hpp"
 #include "domain/login_rules.hpp"
 #include "domain/numbers.hpp"
+#include "domain/removal.hpp"
 #include "domain/rules.hpp"
 #include "domain/seed.hpp"
 #include "runtime/clock.hpp"
@@ -57,6 +59,25 @@ result<void> mend_organizations(const domain::schema& model, storage::store& sto
     domain::draft d(model, *view, now_ms());
     domain::seed_member_roles(d, id);
     if (auto ok = append_one(store, {entity_kind::organization, id}, d); !ok) {
+      return ok;
+    }
+  }
+  return {};
+}
+
+// What a crash has left of members who went.
+result<void> remove_left_over_roles(const domain::schema& model, storage::store& store) {
+  const auto view = store.rows->view();
+  for (const auto& [resource, id] : domain::left_over_roles(*view)) {
+    const auto row = view->get(resource, id);
+    const auto entity =
+      row ? domain::entity_of(model, *model.find(resource), *row, *view) : std::nullopt;
+    if (!entity) {
+      continue;
+    }
+    domain::draft d(model, *view, now_ms());
+    d.remove(resource, id);
+    if (auto ok = append_one(store, *entity, d); !ok) {
       return ok;
     }
   }
@@ -157,6 +178,9 @@ bootstrap(const domain::schema& model, storage::store& store, const std::string&
     return tl::unexpected(ok.error());
   }
   if (auto ok = mend_organizations(model, store); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = remove_left_over_roles(model, store); !ok) {
     return tl::unexpected(ok.error());
   }
   bool has_user = false;

@@ -2,6 +2,7 @@
 
 #include "domain/access.hpp"
 #include "domain/numbers.hpp"
+#include "domain/removal.hpp"
 #include "tests/support/installation.hpp"
 
 #include <catch2/catch.hpp>
@@ -173,7 +174,7 @@ TEST_CASE("a role ends with the membership, on fleets too") {
   CHECK_FALSE(c.sees(c.i.user(c.bob), "organization", c.organization));
 }
 
-TEST_CASE("what a leaving member had on fleets and in teams goes first") {
+TEST_CASE("what a leaving member had on fleets and in teams goes after it") {
   company c;
   const auto membership = c.given_member(c.bob, "member");
   const auto on_fleet = c.given_fleet_member(c.bob, c.cars, "observer");
@@ -182,14 +183,28 @@ TEST_CASE("what a leaving member had on fleets and in teams goes first") {
   const auto in_team =
     c.i.given("team_membership", {{"user", c.bob}, {"is_member_of__team", team}});
   const auto& n = domain::numbers::get();
-  const auto first =
-    domain::removed_first(c.i.rows, n.organization_membership.resource, membership);
-  using refs = std::vector<std::pair<std::uint16_t, std::int64_t>>;
-  CHECK(
-    first
-    == refs{
-      {n.user_application_membership.resource, on_fleet},
-      {n.team_membership.resource, in_team}});
+  const auto goes = domain::removal_of(c.i.rows, n.organization_membership.resource, membership);
+  const domain::row_refs roles{
+    {n.user_application_membership.resource, on_fleet},
+    {n.team_membership.resource, in_team}};
+  REQUIRE(goes);
+  CHECK(goes->first.empty());
+  CHECK(goes->after == roles);
+  // As a crash between the two would leave it.
+  CHECK(domain::left_over_roles(c.i.rows).empty());
+  REQUIRE(c.i.remove(tests::installation::platform(), "organization_membership", membership));
+  CHECK(domain::left_over_roles(c.i.rows) == roles);
+}
+
+TEST_CASE("an organization's only administrator does not go, and nothing of it is touched") {
+  company c;
+  const auto& n = domain::numbers::get();
+  const auto own = c.i.where("organization_membership", "user", c.ann);
+  REQUIRE(own.size() == 1);
+  c.given_fleet_member(c.ann, c.cars, "observer");
+  const auto goes = domain::removal_of(c.i.rows, n.organization_membership.resource, own.front());
+  REQUIRE_FALSE(goes);
+  CHECK(goes.error().code == messages::errc::rule_violated);
 }
 
 TEST_CASE("a fleet's administrator manages its members, not the organization's") {

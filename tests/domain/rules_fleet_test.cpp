@@ -1,3 +1,4 @@
+#include "domain/removal.hpp"
 #include "tests/support/installation.hpp"
 
 #include <catch2/catch.hpp>
@@ -130,9 +131,10 @@ TEST_CASE("a fleet goes with all that hangs on it, its keys too, but not while i
   REQUIRE(w.i.tell({messages::entity_kind::fleet, id}, key));
   const auto device = w.i.given_device(id);
   CHECK(breaks_a_rule(w.i.remove(w.ann, "application", id)));
-  const auto first = domain::removed_first(w.i.rows, w.i.model->at("application").number, id);
-  REQUIRE(first.size() == 1);
-  CHECK(first.front().second == device);
+  const auto goes = domain::removal_of(w.i.rows, w.i.model->at("application").number, id);
+  REQUIRE(goes);
+  REQUIRE(goes->first.size() == 1);
+  CHECK(goes->first.front().second == device);
   REQUIRE(w.i.remove(w.ann, "device", device));
   REQUIRE(w.i.remove(w.ann, "application", id));
   for (const auto* resource :

@@ -1,5 +1,5 @@
 #include "domain/login_rules.hpp"
-#include "domain/user_removal.hpp"
+#include "domain/removal.hpp"
 #include "tests/support/installation.hpp"
 
 #include <catch2/catch.hpp>
@@ -109,10 +109,11 @@ TEST_CASE("a user goes with its memberships and the organizations that nobody el
   i.given_administrator("root");
   const auto ann = i.given_user("ann");
   const auto own = i.organization_of(ann);
-  const auto gone = domain::removed_before_user(i.rows, ann);
+  const auto gone = domain::removal_of(i.rows, i.model->at("user").number, ann);
   REQUIRE(gone);
-  REQUIRE(gone->size() == 1);
-  CHECK(gone->front() == std::pair(i.model->at("organization").number, own));
+  REQUIRE(gone->first.size() == 1);
+  CHECK(gone->first.front() == std::pair(i.model->at("organization").number, own));
+  CHECK(gone->after.empty());
 }
 
 TEST_CASE("a user stays while others depend on it") {
@@ -120,11 +121,13 @@ TEST_CASE("a user stays while others depend on it") {
   const auto root = i.given_administrator("root");
   const auto ann = i.given_user("ann");
   const auto refused = [&](std::int64_t user, const char* words) {
-    const auto gone = domain::removed_before_user(i.rows, user);
+    const auto gone = domain::removal_of(i.rows, i.model->at("user").number, user);
+    CHECK_FALSE(i.remove(platform, "user", user));
     return !gone && gone.error().code == errc::rule_violated
            && gone.error().detail.find(words) != std::string::npos;
   };
   CHECK(refused(root, "last administrator"));
+  CHECK(breaks_a_rule(i.change(platform, "user", root, {{"is_administrator", false}})));
   i.given_fleet(ann, "cars");
   CHECK(refused(ann, "has fleets"));
   // With another member in it that is no administrator.
@@ -143,10 +146,10 @@ TEST_CASE("a user stays while others depend on it") {
     "organization_membership",
     joined,
     {{"organization_membership_role", administrator.front()}}));
-  const auto gone = domain::removed_before_user(i.rows, ann);
+  const auto gone = domain::removal_of(i.rows, i.model->at("user").number, ann);
   REQUIRE(gone);
-  CHECK(gone->size() == 1);
-  CHECK(gone->front().first == i.model->at("organization_membership").number);
+  CHECK(gone->first.size() == 1);
+  CHECK(gone->first.front().first == i.model->at("organization_membership").number);
 }
 
 TEST_CASE("an SSH key that is none is not kept, and one that is loses its line end") {

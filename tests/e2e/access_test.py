@@ -133,6 +133,67 @@ class Access(unittest.TestCase):
         self.assertEqual(self.ann.api.patch(path, less).status, 200)
         self.assertEqual(self.ann.api.delete(path).status, 200)
 
+    def test_a_refused_removal_of_the_last_administrator_leaves_all_as_it_was(self):
+        self.ann.api.create("user_application_membership", username=self.ann.name,
+                            is_member_of__application=self.fleet,
+                            application_membership_role=role(self.ann.api, "application", "observer"))
+        team = self.ann.api.create("team", belongs_to__organization=self.ann.organization,
+                                   name="drivers")["id"]
+        self.ann.api.create("team_membership", user=self.ann.id, is_member_of__team=team)
+        self.add(self.bob, "developer")
+        memberships = f"/v7/organization_membership?$filter=user eq {self.ann.id}&$select=id"
+        rows = (memberships, f"/v7/user_application_membership?$filter=user eq {self.ann.id}",
+                f"/v7/team_membership?$filter=user eq {self.ann.id}", f"/v7/user({self.ann.id})",
+                f"/v7/organization({self.ann.organization})")
+        before = [self.admin.rows(path) for path in rows]
+        self.assertEqual([len(found) for found in before], [1] * len(rows))
+        own = before[0][0]["id"]
+        for client, path in ((self.ann.api, f"/v7/organization_membership({own})"),
+                             (self.admin, f"/v7/organization_membership({own})"),
+                             (self.ann.api, "/user/v1/account"), (self.admin, f"/v7/user({self.ann.id})")):
+            refused = client.delete(path)
+            self.assertEqual(refused.status, 400, (path, refused))
+            self.assertIn("administrator", refused.json)
+            self.assertEqual([self.admin.rows(path) for path in rows], before)
+
+    def test_two_administrators_who_leave_at_once_leave_one(self):
+        self.add(self.bob, "administrator")
+        rows = "/v7/organization_membership?$select=id,user&$filter=is_member_of__organization eq " \
+            f"{self.ann.organization}"
+        for user in (self.ann, self.bob):
+            self.ann.api.create("user_application_membership", username=user.name,
+                                is_member_of__application=self.fleet,
+                                application_membership_role=role(self.ann.api, "application", "observer"))
+        both = [f"/v7/organization_membership({r['id']})" for r in self.ann.api.rows(rows)]
+        clients = [SERVER.client(self.ann.api.token), SERVER.client(self.ann.api.token)]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda c, path: c.delete(path).status, clients, both))
+        left = self.admin.rows(rows)
+        self.assertEqual(len(left), 1, done)
+        kept = self.admin.rows("/v7/user_application_membership?$select=id&$expand=user($select=id)"
+                               f"&$filter=is_member_of__application eq {self.fleet}")
+        self.assertEqual([k["user"][0]["id"] for k in kept], [left[0]["user"]["__id"]])
+
+    def test_the_last_administrator_of_the_platform_stays_whoever_asks(self):
+        me = self.admin.get("/user/v1/whoami").json["id"]
+        for path in (f"/v7/user({me})", "/user/v1/account"):
+            refused = self.admin.delete(path)
+            self.assertEqual(refused.status, 400, refused)
+            self.assertIn("last administrator", refused.json)
+        self.assertEqual(len(self.admin.rows(f"/v7/organization_membership?$filter=user eq {me}")), 1)
+
+    def test_a_user_whom_the_platform_removes_goes_as_one_who_goes_himself(self):
+        refused = self.admin.delete(f"/v7/user({self.ann.id})")
+        self.assertEqual(refused.status, 400, refused)
+        self.assertIn("has fleets", refused.json)
+        self.assertEqual(len(self.ann.api.rows(f"/v7/application({self.fleet})")), 1)
+        self.add(self.bob, "developer")
+        gone = self.admin.delete(f"/v7/user({self.bob.id})")
+        self.assertEqual(gone.status, 200, gone)
+        self.assertEqual(self.admin.rows(f"/v7/organization({self.bob.organization})"), [])
+        self.assertEqual(self.admin.rows(f"/v7/organization_membership?$filter=user eq {self.bob.id}"), [])
+        self.assertEqual(self.bob.api.get("/user/v1/whoami").status, 401)
+
     def test_an_invitation_is_told_once_and_taken_up_once(self):
         body = {"is_invited_to__organization": self.ann.organization, "invitee": "new@example.org",
                 "organization_membership_role": role(self.ann.api, "organization", "operator"),
