@@ -18,6 +18,8 @@ public:
     std::string key;
     std::int64_t refused_until = 0;   ///< steady ms
     std::int64_t taken_over_at = -1;  ///< steady ms of the last takeover, -1 = never
+    std::int64_t silent_since =
+      -1;  ///< steady ms of the first admission without a frame since, -1 = none
   };
 
   /// False until the first whole table is there: nobody can be told apart from a stranger before.

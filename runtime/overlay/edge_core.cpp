@@ -31,6 +31,12 @@ constexpr std::size_t claimed_bytes_shown_max = 64;
 constexpr std::uint32_t keepalive_ms_min = 1'000;
 constexpr std::uint32_t keepalive_ms_max = 600'000;
 
+/// 0 up to and without `limit`; 0 when that is none.
+std::int64_t random_below(std::int64_t limit) {
+  return limit <= 0 ? 0
+                    : static_cast<std::int64_t>(random_u64() % static_cast<std::uint64_t>(limit));
+}
+
 }  // namespace
 
 edge_core::edge_core(const edge_config& config, edge_wire& wire, session_host& host, instant start)
@@ -68,11 +74,21 @@ zap_verdict edge_core::authenticate(const std::string& key, bool first, instant 
     ++counters_.refused_key;
     return {kind::refuse, {}, 0};
   }
+  if (was_mute(*d, now)) {
+    const auto least = config_.penance_ms / 2;
+    d->refused_until = now.steady + least + random_below(config_.penance_ms - least);
+    ++counters_.refused_key;
+    return {kind::refuse, {}, 0};
+  }
   auto* standing = connections_.by_uuid(d->uuid);
   const auto since_takeover = d->taken_over_at < 0 ? never : now.steady - d->taken_over_at;
   if (standing == nullptr && since_takeover >= takeover_settle_ms) {
     const bool full = connections_.bound() >= config_.sessions_max;
-    return full ? later(full_put_off_ms) : zap_verdict{kind::admit, d->uuid, 0};
+    if (full) {
+      return later(full_put_off_ms);
+    }
+    d->silent_since = d->silent_since < 0 ? now.steady : d->silent_since;
+    return {kind::admit, d->uuid, 0};
   }
   // The device is back while its old connection still stands, half dead most likely. Only the holder of the key gets here,
   // so the old one may go; ROUTER_HANDOVER is off, so it must be gone before the new one is let in.
@@ -83,6 +99,17 @@ zap_verdict edge_core::authenticate(const std::string& key, bool first, instant 
   ++counters_.takeovers;
   kick(*standing, now);
   return {kind::admit, d->uuid, takeover_hold_ms};
+}
+
+/// Such a key squats on a routing id, or another squats on its own: which, nobody can tell, since the ROUTER swallows their frames.
+/// So each of them waits for a time of chance. The owner soon comes when nobody is there, and what has its frames keeps its routing id.
+bool edge_core::was_mute(admission::device& d, instant now) const {
+  const auto silent = d.silent_since < 0 ? 0 : now.steady - d.silent_since;
+  if (silent < config_.mute_ms) {
+    return false;
+  }
+  d.silent_since = -1;
+  return silent < 2LL * config_.mute_ms;  // later it is a device whose network failed then
 }
 
 void edge_core::accepted(int descriptor, instant now) {
@@ -150,11 +177,12 @@ void edge_core::frame(const incoming_frame& in, instant now) {
     foreign(*c, in, now);
     return;
   }
-  const auto* d = admission_.by_uuid(in.user);
+  auto* d = admission_.by_uuid(in.user);
   if (d == nullptr) {
     kick(*c, now);
     return;
   }
+  d->silent_since = -1;
   if (c->uuid != in.user) {
     c = adopt(*c, *d, in, now);
   }

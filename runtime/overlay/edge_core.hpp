@@ -76,6 +76,8 @@ public:
 private:
   using connection = connections::connection;
 
+  /// Whether this key was let in, showed nothing for as long as makes a connection mute, and is back.
+  bool was_mute(admission::device& d, instant now) const;
   bool within_rate(connection& c, instant now) const;
   connection*
   adopt(connection& c, const admission::device& d, const incoming_frame& in, instant now);

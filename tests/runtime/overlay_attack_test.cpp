@@ -103,11 +103,14 @@ TEST_CASE(
 TEST_CASE("a squatter that stays silent on a foreign routing id is closed and the owner gets in") {
   runtime::edge_config limits;
   limits.mute_ms = 1'000;
+  limits.penance_ms = 4'000;
   attack a(limits);
   const auto squatter = a.peer(a.victim.uuid, false);
   REQUIRE(squatter->wait_event(ZMQ_EVENT_HANDSHAKE_SUCCEEDED));
   CHECK(squatter->wait_event(ZMQ_EVENT_DISCONNECTED));
   CHECK(a.core.wait_counters([](const auto& n) { return n.mute > 0; }));
+  // It comes back at once, again and again: a key that was mute is refused for a while.
+  CHECK(squatter->wait_event(ZMQ_EVENT_HANDSHAKE_FAILED_AUTH));
   test_agent agent(a.core, a.victim);
   CHECK(agent.wait_connected());
 }

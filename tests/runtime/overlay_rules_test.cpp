@@ -241,6 +241,36 @@ TEST_CASE("a device that comes back takes over, but a pair of clones cannot do s
   CHECK(e.core.authenticate(key_a, true, e.now).hold_ms > 0);
 }
 
+TEST_CASE("a key that was let in and stayed mute is refused for a while when it comes back") {
+  using kind = zap_verdict::kind;
+  edge_fixture e;
+  const auto asked = [&](std::int64_t after) {
+    e.now.steady += after;
+    return e.core.authenticate(key_a, true, e.now).what;
+  };
+  SECTION("at once, and only for its penance") {
+    REQUIRE(asked(0) == kind::admit);
+    CHECK(asked(e.config.mute_ms) == kind::refuse);
+    CHECK(asked(e.config.penance_ms / 2 - 1) == kind::refuse);
+    CHECK(asked(e.config.penance_ms / 2 + 1) == kind::admit);
+  }
+  SECTION("although it closed its connection itself and came again before") {
+    REQUIRE(asked(0) == kind::admit);
+    REQUIRE(asked(e.config.mute_ms - 1) == kind::admit);
+    CHECK(asked(1) == kind::refuse);
+  }
+  SECTION("but not a device that spoke meanwhile") {
+    REQUIRE(asked(0) == kind::admit);
+    e.connect(7, "a");
+    e.core.closed(7, e.now);
+    CHECK(asked(e.config.mute_ms) == kind::admit);
+  }
+  SECTION("nor one that was cut off and comes back much later") {
+    REQUIRE(asked(0) == kind::admit);
+    CHECK(asked(2LL * e.config.mute_ms) == kind::admit);
+  }
+}
+
 TEST_CASE("connections that are mute, silent or never end a message are closed") {
   edge_fixture e;
   e.core.accepted(5, e.now);

@@ -83,9 +83,11 @@ TEST_CASE(
     agents.push_back(std::make_unique<test_agent>(core, d));
   }
   std::vector<std::uint64_t> before;
-  for (const auto& d : devices) {
-    REQUIRE(core.wait_online(d.id, true));
-    before.push_back(core.epoch(d.id));
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    REQUIRE(core.wait_online(devices[i].id, true));
+    REQUIRE(
+      agents[i]->wait_connected());  // the welcome may still be on its way when the core knows
+    before.push_back(core.epoch(devices[i].id));
   }
   const auto first = core.edge().pid();
   REQUIRE(first > 0);
