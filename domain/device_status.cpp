@@ -92,6 +92,14 @@ std::string overall_status(const row& device, const row_source& rows) {
   return whole ? "operational" : "reduced-functionality";
 }
 
+std::string overall_status_v6(const row& device, const row_source& rows) {
+  auto status = overall_status(device, rows);
+  if (status == "disconnected") {
+    return "offline";
+  }
+  return status == "operational" || status == "reduced-functionality" ? "idle" : status;
+}
+
 value overall_progress(const row& device, const row_source& rows) {
   const auto& d = n().device;
   if (const auto& p = field(device, d.provisioning_progress); !is_null(p)) {

@@ -124,5 +124,7 @@ constexpr std::uint16_t first_own_field = 3;
 [[nodiscard]] std::vector<resource_def> fleets();
 [[nodiscard]] std::vector<resource_def> releases();
 [[nodiscard]] std::vector<resource_def> devices();
+/// All parts.
+[[nodiscard]] std::vector<resource_def> everything();
 
 }  // namespace slipway::domain::building

@@ -7,15 +7,16 @@
 
 namespace slipway::domain {
 
+std::vector<resource_def> building::everything() {
+  std::vector<resource_def> all;
+  for (auto part : {accounts(), memberships(), catalog(), fleets(), releases(), devices()}) {
+    std::move(part.begin(), part.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
 std::shared_ptr<const schema> resource_model() {
-  using namespace building;
-  static const auto model = [] {
-    std::vector<resource_def> all;
-    for (auto part : {accounts(), memberships(), catalog(), fleets(), releases(), devices()}) {
-      std::move(part.begin(), part.end(), std::back_inserter(all));
-    }
-    return std::make_shared<const schema>(std::move(all));
-  }();
+  static const auto model = std::make_shared<const schema>(building::everything());
   return model;
 }
 

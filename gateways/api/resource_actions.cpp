@@ -1,4 +1,5 @@
 #include "domain/access.hpp"
+#include "domain/resource_model.hpp"
 #include "domain/rules.hpp"
 #include "gateways/api/can_access.hpp"
 #include "gateways/api/odata/metadata.hpp"
@@ -17,12 +18,13 @@ using runtime::awaitable;
 using runtime::exchange;
 using runtime::response;
 
-awaitable<void> resources::metadata(exchange& x) {
+awaitable<void> resources::metadata(exchange& x, std::string_view version) {
   // The model does not change while the process runs, and guests may ask as often as they like.
-  static const auto xml = odata::metadata_xml(*s_->model);
+  static const auto seven = odata::metadata_xml(*s_->model);
+  static const auto six = odata::metadata_xml(*domain::resource_model_v6());
   response r;
   r.content_type = "application/xml";
-  r.body = xml;
+  r.body = version == "v6" ? six : seven;
   co_await x.respond(std::move(r));
 }
 
@@ -60,36 +62,60 @@ awaitable<void> resources::ask_access(call& c) {
 
 awaitable<void>
 resources::follow(call& c, std::vector<std::int64_t> changed, const messages::change_row& change) {
-  std::vector<std::pair<messages::entity_ref, messages::change_row>> commands;
+  std::vector<target> rows;
   {
     const auto view = s_->store.rows->view();
     for (const auto id : changed) {
       for (const auto& [resource, other] :
            domain::changed_after(*view, change.resource, id, change.values)) {
-        const auto& def = *s_->model->find(resource);
-        const auto row = view->get(resource, other);
-        const auto entity = row ? domain::entity_of(*s_->model, def, *row, *view) : std::nullopt;
-        if (entity) {
-          messages::change_row cmd;
-          cmd.by.kind = messages::requester_kind::platform;
-          cmd.resource = resource;
-          cmd.id = other;
-          commands.emplace_back(*entity, std::move(cmd));
-        }
+        add_target(rows, *view, resource, other);
       }
     }
   }
-  for (std::size_t from = 0; from < commands.size(); from += writes_in_flight_max) {
+  messages::change_row nothing;
+  nothing.by.kind = messages::requester_kind::platform;
+  // Who does not follow now does when it is changed next, or when the device reports.
+  const auto done = co_await change_rows(c, std::move(rows), std::move(nothing), true);
+  static_cast<void>(done);
+}
+
+void resources::add_target(
+  std::vector<target>& to,
+  const domain::row_source& rows,
+  std::uint16_t resource,
+  std::int64_t id) const {
+  const auto row = rows.get(resource, id);
+  const auto entity =
+    row ? domain::entity_of(*s_->model, *s_->model->find(resource), *row, rows) : std::nullopt;
+  if (entity) {
+    to.push_back({*entity, resource, id});
+  }
+}
+
+awaitable<result<void>> resources::change_rows(
+  call& c,
+  std::vector<target> rows,
+  messages::change_row change,
+  bool whatever) {
+  for (std::size_t from = 0; from < rows.size(); from += writes_in_flight_max) {
     std::vector<asker::pending> sent;
-    for (auto i = from; i < std::min(commands.size(), from + writes_in_flight_max); ++i) {
-      sent.push_back(s_->ask->send(c.x.executor(), commands[i].first, commands[i].second));
+    for (auto i = from; i < std::min(rows.size(), from + writes_in_flight_max); ++i) {
+      change.resource = rows[i].resource;
+      change.id = rows[i].id;
+      sent.push_back(s_->ask->send(c.x.executor(), rows[i].entity, change));
     }
-    for (auto& p : sent) {
-      // Who does not follow now does when it is changed next, or when the device reports.
-      const auto done = co_await p.answer();
-      static_cast<void>(done);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      const auto done = co_await sent[i].answer();
+      // What is not found may also be what the row is to refer to.
+      const auto& row = rows[from + i];
+      const bool gone = !done && done.error().code == errc::not_found
+                        && !s_->store.rows->view()->get(row.resource, row.id);
+      if (!done && !gone && !whatever) {
+        co_return tl::unexpected(done.error());
+      }
     }
   }
+  co_return result<void>{};
 }
 
 }  // namespace slipway::gateways::api

@@ -2,6 +2,7 @@
 
 #include "gateways/api/odata/request.hpp"
 #include "gateways/api/resources.hpp"
+#include "messages/entity.hpp"
 
 /// One request to the resource model, on its way. Internal to gateways/api.
 namespace slipway::gateways::api {
@@ -13,9 +14,15 @@ struct resources::call {
   runtime::exchange& x;
   messages::requester by;
   odata::request_line line;
-  odata::dialect version = odata::dialect::v7;
 
   [[nodiscard]] const domain::resource_def& resource() const { return line.resource(); }
+};
+
+/// A row and who writes it.
+struct resources::target {
+  messages::entity_ref entity;
+  std::uint16_t resource = 0;
+  std::int64_t id = 0;
 };
 
 }  // namespace slipway::gateways::api

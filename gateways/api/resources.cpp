@@ -9,6 +9,7 @@
 #include "gateways/api/odata/parser.hpp"
 #include "gateways/api/removal.hpp"
 #include "gateways/api/resource_call.hpp"
+#include "gateways/api/version_six.hpp"
 #include "gateways/assets/asset_links.hpp"
 #include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
@@ -140,6 +141,20 @@ awaitable<result<void>> add_password(
   co_return result<void>{};
 }
 
+/// The answer of a write. What would have no body has one in v6: clients of that time expect it (balena-api.md 3.10).
+response nothing_to_say(const odata::request_line& line) {
+  return line.version == odata::dialect::v6 ? response::text(200, "OK") : empty_response(200);
+}
+
+result<std::vector<field_value>>
+values_of(const services& s, const odata::request_line& line, const json& body) {
+  if (line.version == odata::dialect::v7) {
+    return odata::parse_body(line.resource(), body);
+  }
+  const auto view = s.store.rows->view();
+  return six::parse_body(*s.model, line.resource(), body, *view);
+}
+
 awaitable<result<std::vector<field_value>>> read_values(
   const services& s,
   exchange& x,
@@ -155,7 +170,7 @@ awaitable<result<std::vector<field_value>>> read_values(
     co_return tl::unexpected(j.error());
   }
   const bool is_user = line.resource().number == domain::numbers::get().user.resource;
-  auto values = odata::parse_body(line.resource(), *j);
+  auto values = values_of(s, line, *j);
   if (!values && is_user && j->is_object() && j->contains("password") && !creating) {
     values = std::vector<field_value>{};  // the password alone
   }
@@ -172,21 +187,18 @@ awaitable<result<std::vector<field_value>>> read_values(
 
 awaitable<void> resources::handle(exchange& x, std::string_view version, std::string_view path) {
   if (path == "$metadata" || path == "%24metadata") {
-    co_return co_await metadata(x);
+    co_return co_await metadata(x, version);
   }
   auto by = requester_of(*s_, x);
   if (!by) {
     co_return co_await x.respond(error_response(by.error()));
   }
-  auto line = odata::parse_target(*s_->model, version, path, x.head().query);
+  auto line = version == "v6" ? six::parse_target(path, x.head().query)
+                              : odata::parse_target(*s_->model, version, path, x.head().query);
   if (!line) {
     co_return co_await x.respond(error_response(line.error()));
   }
-  call c{
-    x,
-    std::move(*by),
-    std::move(*line),
-    version == "v6" ? odata::dialect::v6 : odata::dialect::v7};
+  call c{x, std::move(*by), std::move(*line)};
   const auto method = x.head().method;
   if (method == "GET" || method == "HEAD") {
     co_await get(c);
@@ -251,7 +263,7 @@ awaitable<void> resources::create(call& c) {
   if (whole || !secret.empty()) {
     const auto view = s_->store.rows->view();
     if (const auto row = view->get(c.resource().number, done->answer)) {
-      r.body = whole ? odata::row_json(c.resource(), *row, c.version, *view) : r.body;
+      r.body = whole ? odata::row_json(c.resource(), *row, *view) : r.body;
       tell_invitation_token(c.resource(), *row, secret, r.body);
     }
   }
@@ -279,40 +291,23 @@ awaitable<void> resources::change(call& c) {
   if (!ids) {
     co_return co_await c.x.respond(error_response(ids.error()));
   }
-  std::vector<std::pair<entity_ref, std::int64_t>> rows;
+  std::vector<target> rows;
   {
     const auto view = s_->store.rows->view();
     for (const auto id : *ids) {
-      const auto row = view->get(c.resource().number, id);
-      if (
-        const auto e =
-          row ? domain::entity_of(*s_->model, c.resource(), *row, *view) : std::nullopt) {
-        rows.emplace_back(*e, id);
-      }
+      add_target(rows, *view, c.resource().number, id);
     }
   }
   messages::change_row cmd;
   cmd.by = c.by;
   cmd.resource = c.resource().number;
   cmd.values = *values;
-  for (std::size_t from = 0; from < rows.size(); from += writes_in_flight_max) {
-    std::vector<asker::pending> sent;
-    for (auto i = from; i < std::min(rows.size(), from + writes_in_flight_max); ++i) {
-      cmd.id = rows[i].second;
-      sent.push_back(s_->ask->send(c.x.executor(), rows[i].first, cmd));
-    }
-    for (std::size_t i = 0; i < sent.size(); ++i) {
-      const auto done = co_await sent[i].answer();
-      // A row that went away meanwhile is one row less to change; what else is not found, it refers to.
-      const bool gone = !done && done.error().code == errc::not_found
-                        && !s_->store.rows->view()->get(cmd.resource, rows[from + i].second);
-      if (!done && !gone) {
-        co_return co_await c.x.respond(error_response(done.error()));
-      }
-    }
+  const auto done = co_await change_rows(c, std::move(rows), cmd, false);
+  if (!done) {
+    co_return co_await c.x.respond(error_response(done.error()));
   }
   co_await follow(c, *ids, cmd);
-  co_await c.x.respond(empty_response(200));
+  co_await c.x.respond(nothing_to_say(c.line));
 }
 
 awaitable<void> resources::remove(call& c) {
@@ -326,7 +321,7 @@ awaitable<void> resources::remove(call& c) {
       co_return co_await c.x.respond(error_response(ok.error()));
     }
   }
-  co_await c.x.respond(empty_response(200));
+  co_await c.x.respond(nothing_to_say(c.line));
 }
 
 }  // namespace slipway::gateways::api

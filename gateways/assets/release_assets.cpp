@@ -271,7 +271,7 @@ release_assets::outcome release_assets::create(call& c) {
     row->resize(def.fields.size());
     auto& asset = (*row)[get().release_asset.asset];
     asset = s_->asset_links->shown(done->answer, asset);
-    r.body = odata::row_json(def, *row, odata::dialect::v7, *view);
+    r.body = odata::row_json(def, *row, *view);
   }
   co_return r;
 }

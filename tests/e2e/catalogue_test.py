@@ -51,6 +51,8 @@ class RowOfTheCatalogue(unittest.TestCase):
         answer = client.send(request.method, path, WORLD.said(request.body), headers=WORLD.said(request.headers), raw=WORLD.said(request.raw))
         told = f"{request.method} {path}\n  -> {answer}"
         self.assertEqual(answer.status, request.status, told)
+        if request.text is not None:
+            self.assertIsNone(matching.difference(request.text, answer.text), told)
         if request.answer == "":
             self.assertEqual(answer.text, "", told)
         elif request.answer is not None and request.answer is not matching.ANY:

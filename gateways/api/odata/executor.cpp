@@ -54,7 +54,7 @@ bool has_key(session& s, const std::vector<key_part>& key, const row& r) {
 
 class executor {
 public:
-  executor(session& s, dialect version) : s_(s), version_(version) {}
+  explicit executor(session& s) : s_(s) {}
 
   /// All rows of the request's resource that can have its key and pass its filter.
   source rows_of(const request_line& line) {
@@ -151,11 +151,11 @@ public:
       separator = ',';
       append_name(out, c.name);
       if (c.field->compute) {
-        append_value(out, version_, *c.field, s_.value_of(r, *c.field));
+        append_value(out, *c.field, s_.value_of(r, *c.field));
       } else if (c.field->type == domain::field_type::json && s_.rights().document) {
-        append_value(out, version_, *c.field, s_.rights().document(*c.field, r));
+        append_value(out, *c.field, s_.rights().document(*c.field, r));
       } else {
-        append_value(out, version_, *c.field, messages::field(r, c.field->number));
+        append_value(out, *c.field, messages::field(r, c.field->number));
       }
     }
     for (const auto& e : q.expand) {
@@ -244,7 +244,6 @@ private:
   }
 
   session& s_;
-  dialect version_;
   std::map<std::pair<const expansion*, std::int64_t>, std::string> fragments_;
 };
 
@@ -273,7 +272,7 @@ result<std::string> read(
     return refuse_action(line);
   }
   session s(rows, rights);
-  executor x(s, line.version);
+  executor x(s);
   std::string out = "{\"d\":";
   std::size_t returned = 1;
   const auto from = x.rows_of(line);
@@ -306,7 +305,7 @@ result<std::vector<std::int64_t>> select_ids(
       "a change of a whole collection needs a key or a $filter");
   }
   session s(rows, rights);
-  executor x(s, line.version);
+  executor x(s);
   std::vector<std::int64_t> ids;
   x.rows_of(line).each([&](const row& r, const row_ptr&) {
     if (passes(s, line.rows.filter, r)) {
@@ -322,11 +321,8 @@ result<std::vector<std::int64_t>> select_ids(
   return ids;
 }
 
-std::string row_json(
-  const domain::resource_def& resource,
-  const row& r,
-  dialect version,
-  const domain::row_source& rows) {
+std::string
+row_json(const domain::resource_def& resource, const row& r, const domain::row_source& rows) {
   std::string out;
   char separator = '{';
   for (const auto& f : resource.fields) {
@@ -336,7 +332,7 @@ std::string row_json(
     out += separator;
     separator = ',';
     append_name(out, f.name);
-    append_value(out, version, f, f.compute ? f.compute(r, rows) : messages::field(r, f.number));
+    append_value(out, f, f.compute ? f.compute(r, rows) : messages::field(r, f.number));
   }
   out += '}';
   return out;

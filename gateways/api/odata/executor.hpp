@@ -32,7 +32,6 @@ messages::result<std::vector<std::int64_t>> select_ids(
 std::string row_json(
   const domain::resource_def& resource,
   const messages::row& r,
-  dialect version,
   const domain::row_source& rows);
 
 }  // namespace slipway::gateways::odata

@@ -51,8 +51,7 @@ void append_number(std::string& out, T x) {
   out.append(buffer, r.ptr);
 }
 
-void append_integer(std::string& out, dialect version, const field_def& f, std::int64_t i) {
-  const bool plain_actor = version == dialect::v6 && f.references == "actor";
+void append_integer(std::string& out, const field_def& f, std::int64_t i) {
   switch (f.type) {
     case field_type::date:
       out += '"';
@@ -60,14 +59,14 @@ void append_integer(std::string& out, dialect version, const field_def& f, std::
       out += '"';
       return;
     case field_type::reference:
-      out += plain_actor ? "" : "{\"__id\":";
+      out += "{\"__id\":";
       append_number(out, i);
-      out += plain_actor ? "" : "}";
+      out += '}';
       return;
     case field_type::big_integer:
-      out += version == dialect::v7 ? "\"" : "";
+      out += '"';
       append_number(out, i);
-      out += version == dialect::v7 ? "\"" : "";
+      out += '"';
       return;
     default:
       append_number(out, i);
@@ -108,15 +107,20 @@ void append_name(std::string& out, std::string_view name) {
   out += "\":";
 }
 
-void append_value(std::string& out, dialect version, const field_def& f, const value& v) {
+void append_value(std::string& out, const field_def& f, const value& v) {
   if (const auto* i = std::get_if<std::int64_t>(&v)) {
-    append_integer(out, version, f, *i);
+    append_integer(out, f, *i);
   } else if (const auto* s = std::get_if<std::string>(&v)) {
     append_text(out, *s);
   } else if (const auto* b = std::get_if<bool>(&v)) {
     out += *b ? "true" : "false";
   } else if (const auto* j = std::get_if<messages::json_text>(&v)) {
-    out += j->text;  // was parsed on its way in
+    // It was parsed on its way in. v6 shows some documents as texts.
+    if (f.type == field_type::text) {
+      append_text(out, j->text);
+    } else {
+      out += j->text;
+    }
   } else if (const auto* d = std::get_if<double>(&v); d != nullptr && std::isfinite(*d)) {
     append_number(out, *d);
   } else {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "domain/schema.hpp"
-#include "gateways/api/odata/request.hpp"
 #include "messages/value.hpp"
 
 #include <string>
@@ -16,10 +15,6 @@ void append_text(std::string& out, std::string_view text);
 void append_name(std::string& out, std::string_view name);
 
 /// A field's value as balena-api.md 3.1 shows it.
-void append_value(
-  std::string& out,
-  dialect version,
-  const domain::field_def& f,
-  const messages::value& v);
+void append_value(std::string& out, const domain::field_def& f, const messages::value& v);
 
 }  // namespace slipway::gateways::odata

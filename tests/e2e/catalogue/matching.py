@@ -100,7 +100,8 @@ def _some(wanted, found, where):
 class Request:
     """One request, the status of its answer and facts about it. Words in braces stand for what the world has under that name."""
 
-    def __init__(self, method, path, body=None, status=200, answer=None, role=None, keep=None, headers=None, raw=None):
+    def __init__(self, method, path, body=None, status=200, answer=None, role=None, keep=None, headers=None, raw=None,
+                 text=None):
         self.method = method
         self.path = path
         self.body = body
@@ -110,6 +111,7 @@ class Request:
         self.keep = keep or {}  # name in the world -> path into the answer
         self.headers = headers or {}
         self.raw = raw
+        self.text = text        # a pattern of the whole body
 
     def __repr__(self):
         return f"{self.method} {self.path}"

@@ -28,7 +28,8 @@ std::pair<std::string, std::string> encoded(std::string_view target) {
 
 messages::result<engine::request_line> parse(std::string_view target, std::string_view version) {
   const auto [path, query] = encoded(target);
-  return engine::parse_target(*domain::resource_model(), version, path, query);
+  const auto model = version == "v6" ? domain::resource_model_v6() : domain::resource_model();
+  return engine::parse_target(*model, version, path, query);
 }
 
 world::world() : rows(*domain::resource_model()) {

@@ -361,7 +361,7 @@ TEST_CASE("a created row is answered whole and without an envelope") {
   const auto& model = *domain::resource_model();
   const auto& resource = model.at("device");
   const auto row = w.rows.get(resource.number, 15);
-  const auto text = gateways::odata::row_json(resource, *row, gateways::odata::dialect::v7, w.rows);
+  const auto text = gateways::odata::row_json(resource, *row, w.rows);
   CHECK(json::parse(text) == w.get("device(15)").at("d").at(0));
 }
 
