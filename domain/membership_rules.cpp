@@ -346,9 +346,7 @@ decision decide(draft& d, const rule_context& c, const messages::use_key& cmd) {
   }
   const auto left = as_int(field(*r, k.remaining_uses)) + (cmd.back ? 1 : -1);
   if (left < 0) {
-    return fail(
-      errc::unauthorized,
-      "the provisioning key has registered as many devices as it may");
+    return fail(errc::unauthorized, key_used_up);
   }
   d.change(k.resource, cmd.key, {{k.remaining_uses, left}});
   return cmd.key;

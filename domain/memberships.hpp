@@ -16,6 +16,9 @@ role_of(const row_source& rows, std::uint16_t role_resource, std::int64_t id);
 [[nodiscard]] std::int64_t
 row_of_role(const row_source& rows, std::uint16_t role_resource, messages::role r);
 
+/// Why a provisioning key is refused that has no use left.
+constexpr auto key_used_up = "the provisioning key has registered as many devices as it may";
+
 /// What this user is as a requester: its roles on organizations, and on fleets of these by memberships of its own or of its teams.
 /// nullopt = no such user.
 [[nodiscard]] std::optional<messages::requester> requester_of_user(

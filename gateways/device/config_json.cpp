@@ -136,6 +136,12 @@ result<void> read_key(const json& members, std::int64_t now_ms, config_request& 
   }
   out.key_name = std::move(*name);
   out.key_description = std::move(*description);
+  const auto uses = integer(members, "provisioningKeyUses");
+  const auto given = members.find("provisioningKeyUses");
+  if (!uses || (*uses == 0 && given != members.end() && !given->is_null() && *given != "")) {
+    return wrong("provisioningKeyUses", "is a number of 1 or more");
+  }
+  out.key_uses = *uses;
   if (date->empty()) {
     return {};
   }

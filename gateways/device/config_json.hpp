@@ -24,6 +24,7 @@ struct config_request {
   bool secure_boot = false;
   std::string key_name, key_description;
   std::int64_t key_expires = 0;  ///< ms since 1970, 0 = never
+  std::int64_t key_uses = 0;     ///< devices it may register, 0 = without end
 };
 
 /// `members` of the query or the body. Numbers and switches may be texts. Errors: invalid_argument naming the member.

@@ -201,14 +201,14 @@ awaitable<void> provisioning::download_config(exchange& x) {
   if (!slug) {
     co_return co_await x.respond(error_response(slug.error()));
   }
-  auto key = co_await api::create_key(
-    *s_,
-    x.executor(),
-    *by,
-    {entity_kind::fleet, request->application},
-    request->key_name,
-    request->key_description,
-    request->key_expires);
+  api::new_key wanted;
+  wanted.by = *by;
+  wanted.owner = {entity_kind::fleet, request->application};
+  wanted.name = request->key_name;
+  wanted.description = request->key_description;
+  wanted.expires = request->key_expires;
+  wanted.uses = request->key_uses;
+  auto key = co_await api::create_key(*s_, x.executor(), std::move(wanted));
   if (!key) {
     co_return co_await x.respond(error_response(key.error()));
   }

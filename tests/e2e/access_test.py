@@ -4,10 +4,11 @@
 import concurrent.futures
 import os
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.slipwayd import Slipwayd, new_uuid  # noqa: E402
+from support.slipwayd import Slipwayd, new_uuid, wait_until  # noqa: E402
 
 SERVER = None
 
@@ -287,6 +288,39 @@ class Access(unittest.TestCase):
         self.assertEqual(self.register(client).status, 401)
         again = self.ann.api.rows(f"/v7/device?$filter=belongs_to__application eq {self.fleet}")
         self.assertEqual(len(again), 4)
+
+    def refused_key(self, client, why):
+        answer = self.register(client)
+        self.assertEqual((answer.status, answer.json), (401, why))
+        return answer
+
+    def test_a_key_of_a_downloaded_configuration_registers_exactly_as_many_as_it_says(self):
+        made = self.ann.api.post("/download-config", {
+            "appId": self.fleet, "version": "2.95.0+rev1", "provisioningKeyUses": 10})
+        self.assertEqual(made.status, 200, made)
+        clients = [SERVER.client(made.json["apiKey"]) for _ in range(50)]
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            done = list(pool.map(self.register, clients))
+        self.assertEqual(sorted(a.status for a in done), [201] * 10 + [401] * 40)
+        why = "the provisioning key has registered as many devices as it may"
+        self.assertEqual({a.json for a in done if a.status == 401}, {why})
+        self.refused_key(clients[0], why)
+        for uses in (0, -1, "many", 1.5, True):
+            wrong = self.ann.api.post("/download-config", {
+                "appId": self.fleet, "version": "2.95.0+rev1", "provisioningKeyUses": uses})
+            self.assertEqual(wrong.status, 400, (uses, wrong))
+            self.assertIn("provisioningKeyUses", wrong.json)
+
+    def test_an_expired_provisioning_key_is_told_that_it_has_expired(self):
+        soon = time.time() + 2
+        date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(soon)) + f".{int(soon % 1 * 1000):03}Z"
+        made = self.ann.api.post("/download-config", {
+            "appId": self.fleet, "version": "2.95.0+rev1", "provisioningKeyExpiryDate": date})
+        client = SERVER.client(made.json["apiKey"])
+        self.assertEqual(self.register(client).status, 201)
+        wait_until(lambda: time.time() > soon)
+        self.refused_key(client, "the API key has expired")
+        self.refused_key(SERVER.client("made-up-key-of-nobody"), "not a valid credential")
 
     def test_a_registration_that_failed_is_given_back(self):
         client = self.provisioning_key(uses=1)

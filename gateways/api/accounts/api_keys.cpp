@@ -236,25 +236,6 @@ create_key(const services& s, boost::asio::any_io_executor executor, new_key wan
   co_return secret;
 }
 
-awaitable<result<std::string>> create_key(
-  const services& s,
-  boost::asio::any_io_executor executor,
-  requester by,
-  entity_ref owner,
-  std::string name,
-  std::string description,
-  std::int64_t expires,
-  std::string chosen) {
-  new_key wanted;
-  wanted.by = std::move(by);
-  wanted.owner = owner;
-  wanted.name = std::move(name);
-  wanted.description = std::move(description);
-  wanted.expires = expires;
-  wanted.chosen = std::move(chosen);
-  return create_key(s, std::move(executor), std::move(wanted));
-}
-
 struct api_keys::request {
   json body;
   new_key key;

@@ -48,14 +48,4 @@ struct new_key {
 [[nodiscard]] runtime::awaitable<messages::result<std::string>>
 create_key(const services& s, boost::asio::any_io_executor executor, new_key wanted);
 
-[[nodiscard]] runtime::awaitable<messages::result<std::string>> create_key(
-  const services& s,
-  boost::asio::any_io_executor executor,
-  messages::requester by,
-  messages::entity_ref owner,
-  std::string name,
-  std::string description,
-  std::int64_t expires,
-  std::string chosen = "");
-
 }  // namespace slipway::gateways::api
