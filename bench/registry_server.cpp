@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
 
   const auto blobs = or_die(storage::open_file_blobs({s.folder + "/blobs"}));
   const auto repositories = or_die(storage::open_repository_store(s.folder + "/registry"));
+  storage::linked_blobs links(*blobs, *repositories);
   caf::actor_system_config config;
   // CAF's default scheduler polls: over 1 % of a core while nothing happens.
   config.set("scheduler.policy", caf::atom("sharing"));
@@ -96,8 +97,9 @@ int main(int argc, char** argv) {
   const auto tokens = or_die(gateways::token_authority::open(std::move(keys)));
   gateways::registry_options options;
   options.service = "registry_server";
+  options.now_ms = runtime::now_ms;
   const auto registry =
-    gateways::make_registry({*blobs, *repositories, *uploads, *tokens}, options);
+    gateways::make_registry({*blobs, *repositories, links, *uploads, *tokens}, options);
   gateways::token_endpoint token(*tokens, anybody, allow_all_but(s.deny));
 
   runtime::http_server::options http;

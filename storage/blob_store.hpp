@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace slipway::storage {
 
@@ -65,6 +66,14 @@ public:
   /// All blobs in any order, until `visit` returns false. One that comes or goes meanwhile may be told of or not.
   [[nodiscard]] virtual messages::result<void> each(
     const std::function<bool(const digest&)>& visit) const = 0;
+  /// At most `count` blobs in order of their digests, those after `after` ("" = from the start); fewer = the end.
+  [[nodiscard]] virtual messages::result<std::vector<digest>> list(
+    const digest& after,
+    std::size_t count) const = 0;
+  /// Takes a blob away whose bytes are wrong, and keeps them aside; false when it is not the one that `read` saw any more.
+  [[nodiscard]] virtual messages::result<bool> quarantine(
+    const digest& d,
+    const blob_reader& read) = 0;
 
   /// Upload ids are 32 hex characters. `resume` finds what an earlier process left: errors upload_unknown.
   [[nodiscard]] virtual messages::result<std::unique_ptr<blob_writer>> begin(

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <iterator>
 
 namespace slipway::storage {
 namespace {
@@ -64,6 +66,8 @@ public:
   result<void> put(const digest& d, std::string_view bytes) override;
   result<void> remove(const digest& d) override;
   result<void> each(const std::function<bool(const digest&)>& visit) const override;
+  result<std::vector<digest>> list(const digest& after, std::size_t count) const override;
+  result<bool> quarantine(const digest& d, const blob_reader& read) override;
   result<std::unique_ptr<blob_writer>> begin(const std::string& upload) override;
   result<std::unique_ptr<blob_writer>> resume(const std::string& upload) override;
   std::size_t sweep() override { return sweep_older(options_.upload_idle_ms_max, false); }
@@ -166,6 +170,69 @@ result<void> store::each(const std::function<bool(const digest&)>& visit) const 
     }
   }
   return {};
+}
+
+/// The digests in one folder, those after `after`, in order.
+result<std::vector<digest>>
+shard_digests(const std::string& algorithm, const std::string& folder, const digest& after) {
+  std::vector<digest> out;
+  const auto read = each_name(folder, [&](const std::string& hex) {
+    auto d = parse_digest(algorithm + ":" + hex);
+    if (d && *d > after) {
+      out.push_back(std::move(*d));
+    }
+    return true;
+  });
+  std::sort(out.begin(), out.end());
+  return read ? result<std::vector<digest>>(std::move(out)) : tl::unexpected(read.error());
+}
+
+result<std::vector<digest>> store::list(const digest& after, std::size_t count) const {
+  std::vector<digest> out;
+  for (const std::string algorithm : {"sha256", "sha512"}) {
+    for (int i = 0; i < 256 && out.size() < count; ++i) {
+      const auto shard = runtime::hex(std::string(1, static_cast<char>(i)));
+      const auto prefix = algorithm + ":" + shard;
+      if (prefix < std::string_view(after.text).substr(0, prefix.size())) {
+        continue;
+      }
+      auto found =
+        shard_digests(algorithm, options_.root + "/blobs/" + algorithm + "/" + shard, after);
+      if (!found) {
+        return found;
+      }
+      found->resize(std::min(found->size(), count - out.size()));
+      std::move(found->begin(), found->end(), std::back_inserter(out));
+    }
+  }
+  return out;
+}
+
+result<bool> store::quarantine(const digest& d, const blob_reader& read) {
+  struct stat seen {};
+  struct stat there {};
+  const auto path = shared_->blob_path(d);
+  if (::fstat(read.descriptor(), &seen) != 0 || ::stat(path.c_str(), &there) != 0) {
+    return errno == ENOENT ? result<bool>(false)
+                           : tl::unexpected(from_errno("look for blob", errno));
+  }
+  if (seen.st_ino != there.st_ino || seen.st_dev != there.st_dev) {
+    return false;
+  }
+  const auto folder = options_.root + "/quarantine";
+  if (auto made = make_folder(folder); !made) {
+    return tl::unexpected(made.error());
+  }
+  auto name = d.text;
+  std::replace(name.begin(), name.end(), ':', '-');
+  const auto to = folder + "/" + name + "-" + std::to_string(runtime::now_ms());
+  if (std::rename(path.c_str(), to.c_str()) != 0) {
+    return tl::unexpected(from_errno("set blob aside", errno));
+  }
+  SLIPWAY_FAILPOINT("blob.quarantine.renamed");
+  auto synced = sync_folder(folder);
+  synced = synced ? sync_folder(shared_->blob_folder_of(d)) : synced;
+  return synced ? result<bool>(true) : tl::unexpected(synced.error());
 }
 
 result<std::unique_ptr<blob_writer>> store::begin(const std::string& upload) {

@@ -120,6 +120,40 @@ result<void> parse_index(const json& body, parsed_manifest& out) {
   return {};
 }
 
+/// OCI image-spec: `subject`, `artifactType` and `annotations` of images and indexes.
+result<void> parse_relations(const json& body, parsed_manifest& out) {
+  if (const auto subject = body.find("subject"); subject != body.end()) {
+    auto parsed = parse_descriptor(*subject, "subject");
+    if (!parsed) {
+      return tl::unexpected(parsed.error());
+    }
+    out.subject = std::move(parsed->id.text);
+  }
+  out.artifact_type = text_member(body, "artifactType");
+  if (out.artifact_type.size() > media_type_bytes_max) {
+    return invalid("artifactType is too long");
+  }
+  if (out.artifact_type.empty() && !out.index) {
+    out.artifact_type = out.blobs.front().media_type;
+  }
+  const auto annotations = body.find("annotations");
+  if (annotations == body.end() || annotations->is_null()) {
+    return {};
+  }
+  if (!annotations->is_object()) {
+    return invalid("annotations are not an object");
+  }
+  for (const auto& [name, text] : annotations->items()) {
+    if (!text.is_string()) {
+      return invalid("an annotation is not a text");
+    }
+  }
+  if (!annotations->empty()) {
+    out.annotations = annotations->dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  return {};
+}
+
 result<std::string> type_of(const json& body, std::string_view content_type) {
   const auto inner = text_member(body, "mediaType");
   // Parameters such as a charset do not matter.
@@ -168,7 +202,26 @@ result<parsed_manifest> parse_manifest(std::string_view bytes, std::string_view 
     return invalid("a manifest is an image or an index, not both");
   }
   auto parsed = out.index ? parse_index(body, out) : parse_image(body, out);
+  parsed = parsed ? parse_relations(body, out) : parsed;
   return parsed ? result<parsed_manifest>(std::move(out)) : tl::unexpected(parsed.error());
+}
+
+storage::new_manifest
+manifest_to_store(const parsed_manifest& m, const storage::digest& d, std::uint64_t size) {
+  storage::new_manifest out;
+  out.record.digest = d.text;
+  out.record.media_type = m.media_type;
+  out.record.size = size;
+  out.record.subject = m.subject;
+  out.artifact_type = m.artifact_type;
+  out.annotations = m.annotations;
+  for (const auto& blob : m.blobs) {
+    out.references.push_back({blob.id, blob.size, false});
+  }
+  for (const auto& member : m.manifests) {
+    out.references.push_back({member.id, member.size, true});
+  }
+  return out;
 }
 
 }  // namespace slipway::gateways

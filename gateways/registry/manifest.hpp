@@ -1,7 +1,7 @@
 #pragma once
 
 #include "messages/error.hpp"
-#include "storage/blob_store.hpp"
+#include "storage/repository_store.hpp"
 
 #include <cstdint>
 #include <string>
@@ -26,6 +26,10 @@ struct parsed_manifest {
   bool index = false;                 ///< refers to manifests rather than blobs
   std::vector<descriptor> blobs;      ///< must be in the repository: config and layers
   std::vector<descriptor> manifests;  ///< must be in the repository: members of an index
+  std::string
+    subject;  ///< digest of what it says something about, which need not be here; "" if none
+  std::string artifact_type;  ///< its own, else its config's media type; "" if none
+  std::string annotations;    ///< a JSON object, "" if none
 };
 
 /// Checks a manifest of the Docker v2 schema 2 and OCI types. Layers that are fetched elsewhere (foreign, with `urls`) need not be
@@ -34,5 +38,9 @@ struct parsed_manifest {
 [[nodiscard]] messages::result<parsed_manifest> parse_manifest(
   std::string_view bytes,
   std::string_view content_type);
+
+/// What the repository store is told of it.
+[[nodiscard]] storage::new_manifest
+manifest_to_store(const parsed_manifest& m, const storage::digest& d, std::uint64_t size);
 
 }  // namespace slipway::gateways

@@ -93,6 +93,9 @@ registry_route parse_registry_path(std::string_view path) {
   if (path == "/v2" || path == prefix) {
     return {base, "", ""};
   }
+  if (path == "/v2/_catalog") {
+    return {catalog, "", ""};
+  }
   if (!path.starts_with(prefix) || path.size() > path_bytes_max) {
     return {};
   }
@@ -114,6 +117,9 @@ registry_route parse_registry_path(std::string_view path) {
   }
   if (parts[n - 2] == "manifests") {
     return route(manifest, n - 2);
+  }
+  if (parts[n - 2] == "referrers") {
+    return route(referrers, n - 2);
   }
   if (parts[n - 2] == "tags" && *last == "list") {
     return route(tags, n - 2);

@@ -11,13 +11,15 @@ namespace slipway::gateways {
 [[nodiscard]] bool valid_tag(std::string_view tag);
 
 enum class registry_resource {
-  none,      ///< no path of the specification
-  base,      ///< /v2/
-  blob,      ///< /v2/<name>/blobs/<digest>
-  uploads,   ///< /v2/<name>/blobs/uploads/
-  upload,    ///< /v2/<name>/blobs/uploads/<id>
-  manifest,  ///< /v2/<name>/manifests/<reference>
-  tags,      ///< /v2/<name>/tags/list
+  none,       ///< no path of the specification
+  base,       ///< /v2/
+  blob,       ///< /v2/<name>/blobs/<digest>
+  uploads,    ///< /v2/<name>/blobs/uploads/
+  upload,     ///< /v2/<name>/blobs/uploads/<id>
+  manifest,   ///< /v2/<name>/manifests/<reference>
+  tags,       ///< /v2/<name>/tags/list
+  referrers,  ///< /v2/<name>/referrers/<digest>
+  catalog,    ///< /v2/_catalog
 };
 
 struct registry_route {

@@ -13,11 +13,7 @@ using messages::result;
 namespace {
 
 response error_response(const messages::error& e) {
-  const nlohmann::json body{
-    {"errors", {{{"code", messages::oci_code(e.code)}, {"message", e.detail}}}}};
-  auto r = registry_response(messages::http_status(e.code));
-  r.content_type = "application/json";
-  r.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  auto r = registry_error(messages::http_status(e.code), messages::oci_code(e.code), e.detail);
   if (e.code == errc::too_many_requests || e.code == errc::unavailable) {
     r.headers.emplace_back("Retry-After", "5");
   }
@@ -44,10 +40,22 @@ response registry_response(int status) {
   return r;
 }
 
+void add_error(response& r, std::string_view code, std::string_view message) {
+  const nlohmann::json body{{"errors", {{{"code", code}, {"message", message}}}}};
+  r.content_type = "application/json";
+  r.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+response registry_error(int status, std::string_view code, std::string_view message) {
+  auto r = registry_response(status);
+  add_error(r, code, message);
+  return r;
+}
+
 std::string
 allowed_repository(const registry_claims& claims, std::string_view name, std::string_view action) {
   for (const auto& a : claims.access) {
-    const bool meant = a.name == name || (!a.alias.empty() && a.alias == name);
+    const bool meant = !a.catalog && (a.name == name || (!a.alias.empty() && a.alias == name));
     if (meant && std::find(a.actions.begin(), a.actions.end(), action) != a.actions.end()) {
       return a.name;
     }
@@ -65,14 +73,9 @@ registry_core::~registry_core() {
   pool_.join();
 }
 
-registry_core::operation registry_core::find(registry_resource resource, std::string_view method) {
+std::span<const registry_core::row> registry_core::table() {
   using enum registry_resource;
-  struct row {
-    registry_resource resource;
-    std::string_view method;
-    operation what;
-  };
-  static const row table[] = {
+  static const row rows[] = {
     {blob, "GET", {&registry_core::get_blob, "pull", "pull"}},
     {blob, "HEAD", {&registry_core::head_blob, "pull", "pull"}},
     {blob, "DELETE", {&registry_core::delete_blob, "delete", "delete"}},
@@ -81,18 +84,34 @@ registry_core::operation registry_core::find(registry_resource resource, std::st
     {manifest, "PUT", {&registry_core::put_manifest, "push", "pull,push"}},
     {manifest, "DELETE", {&registry_core::delete_manifest, "delete", "delete"}},
     {tags, "GET", {&registry_core::list_tags, "pull", "pull"}},
+    {referrers, "GET", {&registry_core::list_referrers, "pull", "pull"}},
+    {catalog, "GET", {&registry_core::list_repositories, "*", "*"}},
     {uploads, "POST", {&registry_core::post_upload, "push", "pull,push"}},
     {upload, "GET", {&registry_core::get_upload, "push", "pull,push"}},
     {upload, "PATCH", {&registry_core::patch_upload, "push", "pull,push"}},
     {upload, "PUT", {&registry_core::put_upload, "push", "pull,push"}},
     {upload, "DELETE", {&registry_core::delete_upload, "push", "pull,push"}},
   };
-  for (const auto& r : table) {
+  return rows;
+}
+
+registry_core::operation registry_core::find(registry_resource resource, std::string_view method) {
+  for (const auto& r : table()) {
     if (r.resource == resource && r.method == method) {
       return r.what;
     }
   }
   return {nullptr, "", ""};
+}
+
+std::string registry_core::methods_of(registry_resource resource) {
+  std::string out;
+  for (const auto& r : table()) {
+    if (r.resource == resource) {
+      out += (out.empty() ? "" : ", ") + std::string(r.method);
+    }
+  }
+  return out;
 }
 
 result<std::shared_ptr<const registry_claims>> registry_core::bearer(const exchange& x) {
@@ -139,6 +158,37 @@ awaitable<void> registry_core::base(exchange& x) {
   co_await x.respond(std::move(r));
 }
 
+awaitable<std::shared_ptr<const registry_claims>> registry_core::admit(
+  exchange& x,
+  const registry_route& route,
+  const operation& what,
+  std::string& repository) {
+  const bool catalog = route.resource == registry_resource::catalog;
+  const auto scope = catalog ? std::string("registry:catalog:*")
+                             : "repository:" + route.repository + ":" + what.challenge;
+  auto claims = bearer(x);
+  if (!claims) {
+    co_await challenge(x, claims.error(), scope);
+    co_return nullptr;
+  }
+  bool allowed = false;
+  if (catalog) {
+    const auto& access = (*claims)->access;
+    allowed = std::any_of(access.begin(), access.end(), [](const token_access& a) {
+      return a.catalog && !a.actions.empty();
+    });
+  } else {
+    repository = allowed_repository(**claims, route.repository, what.needs);
+    allowed = valid_repository(repository);
+  }
+  if (!allowed) {
+    const messages::error denied{errc::forbidden, "requested access to the resource is denied"};
+    co_await challenge(x, denied, scope);
+    co_return nullptr;
+  }
+  co_return std::move(*claims);
+}
+
 awaitable<void> registry_core::handle(exchange& x) {
   auto route = parse_registry_path(x.head().path);
   if (route.resource == registry_resource::base) {
@@ -150,28 +200,21 @@ awaitable<void> registry_core::handle(exchange& x) {
     co_await refuse(x, unknown);
     co_return;
   }
-  if (!valid_repository(route.repository)) {
+  if (route.resource != registry_resource::catalog && !valid_repository(route.repository)) {
     const messages::error invalid{errc::name_invalid, "invalid repository name"};
     co_await refuse(x, invalid);
     co_return;
   }
   const auto what = find(route.resource, x.head().method);
   if (what.run == nullptr) {
-    auto r = error_response({errc::unsupported, "the operation is unsupported"});
-    r.status = 405;
+    auto r = registry_error(405, "UNSUPPORTED", "the operation is unsupported");
+    r.headers.emplace_back("Allow", methods_of(route.resource));
     co_await x.respond(std::move(r));
     co_return;
   }
-  auto claims = bearer(x);
-  const auto scope = "repository:" + route.repository + ":" + what.challenge;
+  std::string repository;
+  auto claims = co_await admit(x, route, what, repository);
   if (!claims) {
-    co_await challenge(x, claims.error(), scope);
-    co_return;
-  }
-  auto repository = allowed_repository(**claims, route.repository, what.needs);
-  if (!valid_repository(repository)) {
-    const messages::error denied{errc::forbidden, "requested access to the resource is denied"};
-    co_await challenge(x, denied, scope);
     co_return;
   }
   auto query = runtime::parse_query(x.head().query);
@@ -185,7 +228,7 @@ awaitable<void> registry_core::handle(exchange& x) {
     std::move(repository),
     std::move(route.repository),
     std::move(route.last),
-    std::move(*claims),
+    std::move(claims),
     std::move(*query)};
   const auto done = co_await (this->*what.run)(r);
   if (!done) {

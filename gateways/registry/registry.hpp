@@ -4,9 +4,11 @@
 #include "gateways/registry/token.hpp"
 #include "runtime/http_server.hpp"
 #include "storage/blob_store.hpp"
+#include "storage/linked_blobs.hpp"
 #include "storage/repository_store.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,12 +22,22 @@ struct registry_options {
   std::size_t buffer_bytes = std::size_t{512} * 1024;  ///< per upload that is receiving
   std::uint64_t blob_bytes_max = std::uint64_t{64} * 1024 * 1024 * 1024;
   std::size_t manifest_cache_bytes = std::size_t{8} * 1024 * 1024;
+  /// A pusher's HEAD counts as use; noted again only after this long, so that most cost no write. Less than the grace period.
+  std::int64_t touch_every_ms = std::int64_t{60} * 60 * 1000;
+  std::function<std::int64_t()> now_ms;  ///< never empty
+  /// What tells whether the bearer of a token with the scope of the catalog sees a repository in it; empty = all of them. Used for one
+  /// answer and on one thread. May block for a lookup.
+  std::function<std::function<bool(const std::string& repository)>(const registry_claims&)>
+    may_list;
+  /// How many bytes a repository may still take in; empty = any. Errors: forbidden (a quota), disk_full. May block.
+  std::function<messages::result<std::uint64_t>(const std::string& repository)> room;
 };
 
 /// What the registry stands on; outlives it.
 struct registry_parts {
   storage::blob_store& blobs;
   storage::repository_store& repositories;
+  storage::linked_blobs& links;
   actors::uploads& uploads;
   token_authority& tokens;
 };

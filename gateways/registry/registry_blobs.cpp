@@ -1,3 +1,4 @@
+#include "gateways/registry/conditions.hpp"
 #include "gateways/registry/registry_core.hpp"
 
 namespace slipway::gateways {
@@ -24,23 +25,53 @@ std::string range_text(const runtime::byte_range& range, std::uint64_t size) {
          + std::to_string(size);
 }
 
-bool known_to_client(const exchange& x, const storage::digest& d) {
-  return x.header("if-none-match").find(d.text) != std::string_view::npos;
-}
-
 }  // namespace
+
+awaitable<void> registry_core::touch(
+  const registry_request& r,
+  const storage::digest& d,
+  bool manifest,
+  std::int64_t touched_ms) {
+  const auto now = options_.now_ms();
+  if (
+    now - touched_ms < options_.touch_every_ms
+    || allowed_repository(*r.claims, r.shown, "push") != r.repository) {
+    co_return;
+  }
+  std::function<result<void>()> work = [&] {
+    return manifest ? parts_.repositories.touch_manifest(r.repository, d, now)
+                    : parts_.repositories.touch_blob(r.repository, d, now);
+  };
+  // Gone meanwhile: then what the client does next tells it so.
+  const auto touched = co_await run_on<result<void>>(pool_, std::move(work));
+  (void)touched;
+}
 
 awaitable<result<void>> registry_core::head_blob(registry_request& r) {
   const auto d = storage::parse_digest(r.last);
   if (!d) {
     co_return tl::unexpected(d.error());
   }
-  const auto size = parts_.repositories.blob_size(r.repository, *d);
-  if (!size) {
-    co_return tl::unexpected(size.error());
+  auto blob = parts_.repositories.blob(r.repository, *d);
+  if (blob) {
+    co_await touch(r, *d, false, blob->touched_ms);
+    // Once more: what counts is that it is here after it was touched.
+    blob = parts_.repositories.blob(r.repository, *d);
   }
-  auto answer = blob_response(200, *d);
-  co_await r.x.respond_head(std::move(answer), *size);
+  if (!blob) {
+    co_return tl::unexpected(blob.error());
+  }
+  const auto verdict =
+    check_conditions(r.x.header("if-match"), r.x.header("if-none-match"), d->text);
+  auto answer = blob_response(verdict == condition::go_on ? 200 : 304, *d);
+  if (verdict == condition::failed) {
+    answer = registry_error(412, "UNSUPPORTED", "the blob does not match the condition");
+  }
+  if (verdict != condition::go_on) {
+    co_await r.x.respond(std::move(answer));
+    co_return result<void>{};
+  }
+  co_await r.x.respond_head(std::move(answer), blob->size);
   co_return result<void>{};
 }
 
@@ -49,12 +80,16 @@ awaitable<result<void>> registry_core::get_blob(registry_request& r) {
   if (!d) {
     co_return tl::unexpected(d.error());
   }
-  const auto linked = parts_.repositories.blob_size(r.repository, *d);
+  const auto linked = parts_.repositories.blob(r.repository, *d);
   if (!linked) {
     co_return tl::unexpected(linked.error());
   }
-  if (known_to_client(r.x, *d)) {
-    auto answer = blob_response(304, *d);
+  const auto verdict =
+    check_conditions(r.x.header("if-match"), r.x.header("if-none-match"), d->text);
+  if (verdict != condition::go_on) {
+    auto answer = verdict == condition::not_modified
+                    ? blob_response(304, *d)
+                    : registry_error(412, "UNSUPPORTED", "the blob does not match the condition");
     co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
@@ -64,9 +99,11 @@ awaitable<result<void>> registry_core::get_blob(registry_request& r) {
   }
   const auto size = (*blob)->size();
   runtime::byte_range range{0, size == 0 ? 0 : size - 1};
-  const auto kind = runtime::parse_range(r.x.header("range"), size, range);
+  const auto asked =
+    range_applies(r.x.header("if-range"), d->text) ? r.x.header("range") : std::string_view();
+  const auto kind = runtime::parse_range(asked, size, range);
   if (kind == runtime::range_kind::unsatisfiable) {
-    auto none = registry_response(416);
+    auto none = registry_error(416, "SIZE_INVALID", "the range is outside the blob");
     none.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
     co_await r.x.respond(std::move(none));
     co_return result<void>{};

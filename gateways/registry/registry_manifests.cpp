@@ -1,10 +1,7 @@
+#include "gateways/registry/conditions.hpp"
 #include "gateways/registry/manifest.hpp"
 #include "gateways/registry/registry_core.hpp"
 #include "runtime/crypto.hpp"
-
-#include <nlohmann/json.hpp>
-
-#include <charconv>
 
 namespace slipway::gateways {
 
@@ -13,8 +10,6 @@ using messages::fail;
 using messages::result;
 
 namespace {
-
-constexpr std::size_t tags_per_answer_max = 1000;
 
 bool is_digest(std::string_view reference) {
   return reference.find(':') != std::string_view::npos;
@@ -25,37 +20,35 @@ response manifest_response(int status, const storage::manifest_record& m) {
   r.content_type = m.media_type;
   r.headers.emplace_back("Docker-Content-Digest", m.digest);
   r.headers.emplace_back("ETag", "\"" + m.digest + "\"");
+  r.headers.emplace_back("Accept-Ranges", "bytes");
   return r;
 }
 
-/// Everything that the manifest names must be in the repository already, with the size it states.
-result<void> check_references(
-  const storage::repository_store& repositories,
-  const std::string& repository,
-  const parsed_manifest& m) {
-  const auto missing = [](const descriptor& d) {
-    return fail(errc::manifest_blob_unknown, "not in this repository: " + d.id.text);
-  };
-  for (const auto& blob : m.blobs) {
-    const auto size = repositories.blob_size(repository, blob.id);
-    if (!size) {
-      return size.error().code == errc::blob_unknown ? missing(blob) : tl::unexpected(size.error());
-    }
-    if (*size != blob.size) {
-      return fail(errc::manifest_invalid, "wrong size of " + blob.id.text);
-    }
+/// The whole, or the part that `Range` asks for.
+response
+ranged_manifest(const exchange& x, const storage::manifest_record& m, const std::string& bytes) {
+  const auto size = bytes.size();
+  runtime::byte_range range{};
+  const auto asked =
+    range_applies(x.header("if-range"), m.digest) ? x.header("range") : std::string_view();
+  const auto kind = runtime::parse_range(asked, size, range);
+  if (kind == runtime::range_kind::unsatisfiable) {
+    auto none = registry_error(416, "SIZE_INVALID", "the range is outside the manifest");
+    none.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
+    return none;
   }
-  for (const auto& member : m.manifests) {
-    const auto known = repositories.manifest(repository, member.id);
-    if (!known) {
-      return known.error().code == errc::manifest_unknown ? missing(member)
-                                                          : tl::unexpected(known.error());
-    }
-    if (known->size != member.size) {
-      return fail(errc::manifest_invalid, "wrong size of " + member.id.text);
-    }
+  if (kind == runtime::range_kind::none) {
+    auto whole = manifest_response(200, m);
+    whole.body = bytes;
+    return whole;
   }
-  return {};
+  auto part = manifest_response(206, m);
+  part.headers.emplace_back(
+    "Content-Range",
+    "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last) + "/"
+      + std::to_string(size));
+  part.body = bytes.substr(range.first, range.last - range.first + 1);
+  return part;
 }
 
 }  // namespace
@@ -91,12 +84,22 @@ result<manifest_cache::bytes_ptr> registry_core::manifest_bytes(const std::strin
 }
 
 awaitable<result<void>> registry_core::get_manifest(registry_request& r) {
-  const auto record = find_manifest(r);
+  auto record = find_manifest(r);
+  if (record && r.x.head().method == "HEAD") {
+    const storage::digest d{record->digest};
+    co_await touch(r, d, true, record->touched_ms);
+    record = parts_.repositories.manifest(r.repository, d);
+  }
   if (!record) {
     co_return tl::unexpected(record.error());
   }
-  if (r.x.header("if-none-match").find(record->digest) != std::string_view::npos) {
-    auto answer = manifest_response(304, *record);
+  const auto verdict =
+    check_conditions(r.x.header("if-match"), r.x.header("if-none-match"), record->digest);
+  if (verdict != condition::go_on) {
+    auto answer =
+      verdict == condition::not_modified
+        ? manifest_response(304, *record)
+        : registry_error(412, "UNSUPPORTED", "the manifest does not match the condition");
     co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
@@ -109,8 +112,7 @@ awaitable<result<void>> registry_core::get_manifest(registry_request& r) {
   if (!bytes) {
     co_return tl::unexpected(bytes.error());
   }
-  auto answer = manifest_response(200, *record);
-  answer.body = **bytes;
+  auto answer = ranged_manifest(r.x, *record, **bytes);
   co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
@@ -119,8 +121,11 @@ result<storage::digest> registry_core::store_manifest(
   const registry_request& r,
   const std::string& content_type,
   const std::string& bytes) {
-  auto d = is_digest(r.last) ? storage::parse_digest(r.last)
-                             : storage::digest{"sha256:" + runtime::sha256_hex(bytes)};
+  // A client that pushes by tag may name the digest beside it, for an algorithm other than SHA-256.
+  const auto named = runtime::query_value(r.query, "digest");
+  const auto wanted = is_digest(r.last) ? std::string_view(r.last) : named.value_or("");
+  auto d = wanted.empty() ? storage::digest{"sha256:" + runtime::sha256_hex(bytes)}
+                          : storage::parse_digest(wanted);
   if (!d) {
     return d;
   }
@@ -128,18 +133,20 @@ result<storage::digest> registry_core::store_manifest(
   if (!manifest) {
     return tl::unexpected(manifest.error());
   }
-  auto done = check_references(parts_.repositories, r.repository, *manifest);
-  if (done) {
-    done = parts_.blobs.put(*d, bytes);
+  auto entry = manifest_to_store(*manifest, *d, bytes.size());
+  entry.record.touched_ms = options_.now_ms();
+  entry.tag = is_digest(r.last) ? std::string() : r.last;
+  if (options_.room) {
+    const auto left = options_.room(r.repository);
+    if (!left || *left < bytes.size()) {
+      return left ? fail(errc::forbidden, quota_exceeded) : tl::unexpected(left.error());
+    }
   }
-  if (done) {
-    const auto tag = is_digest(r.last) ? std::string() : r.last;
-    done = parts_.repositories.put_manifest(
-      r.repository,
-      {d->text, manifest->media_type, bytes.size()},
-      tag);
+  const auto done = parts_.links.put_manifest(r.repository, entry, bytes);
+  if (!done) {
+    return tl::unexpected(done.error());
   }
-  return done ? d : tl::unexpected(done.error());
+  return d;
 }
 
 awaitable<result<void>> registry_core::put_manifest(registry_request& r) {
@@ -161,6 +168,11 @@ awaitable<result<void>> registry_core::put_manifest(registry_request& r) {
   auto answer = registry_response(201);
   answer.headers.emplace_back("Location", "/v2/" + r.shown + "/manifests/" + d->text);
   answer.headers.emplace_back("Docker-Content-Digest", d->text);
+  const auto stored = parts_.repositories.manifest(r.repository, *d);
+  if (stored && !stored->subject.empty()) {
+    // Tells the client that it need not keep a list of referrers itself.
+    answer.headers.emplace_back("OCI-Subject", stored->subject);
+  }
   co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
@@ -168,7 +180,7 @@ awaitable<result<void>> registry_core::put_manifest(registry_request& r) {
 awaitable<result<void>> registry_core::delete_manifest(registry_request& r) {
   std::function<result<void>()> work = [&]() -> result<void> {
     if (!is_digest(r.last)) {
-      return parts_.repositories.remove_tag(r.repository, r.last);
+      return parts_.repositories.remove_tag(r.repository, r.last, options_.now_ms());
     }
     const auto d = storage::parse_digest(r.last);
     return d ? parts_.repositories.remove_manifest(r.repository, *d) : tl::unexpected(d.error());
@@ -178,37 +190,6 @@ awaitable<result<void>> registry_core::delete_manifest(registry_request& r) {
     co_return done;
   }
   auto answer = registry_response(202);
-  co_await r.x.respond(std::move(answer));
-  co_return result<void>{};
-}
-
-awaitable<result<void>> registry_core::list_tags(registry_request& r) {
-  const auto n = runtime::query_value(r.query, "n").value_or("");
-  std::size_t count = tags_per_answer_max;
-  if (!n.empty()) {
-    const auto parsed = std::from_chars(n.data(), n.data() + n.size(), count);
-    if (parsed.ec != std::errc{} || parsed.ptr != n.data() + n.size()) {
-      co_return fail(errc::invalid_argument, "n is a number");
-    }
-    count = std::min(count, tags_per_answer_max);
-  }
-  const auto last = runtime::query_value(r.query, "last").value_or("");
-  auto tags = parts_.repositories.tags(r.repository, last, count + 1);
-  if (!tags) {
-    co_return tl::unexpected(tags.error());
-  }
-  auto answer = registry_response(200);
-  if (tags->size() > count) {
-    tags->resize(count);
-    if (count > 0) {
-      answer.headers.emplace_back(
-        "Link",
-        "</v2/" + r.shown + "/tags/list?n=" + std::to_string(count)
-          + "&last=" + runtime::percent_encode(tags->back()) + ">; rel=\"next\"");
-    }
-  }
-  answer.content_type = "application/json";
-  answer.body = nlohmann::json{{"name", r.shown}, {"tags", *tags}}.dump();
   co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }

@@ -13,6 +13,8 @@ using messages::result;
 namespace {
 
 constexpr std::size_t buffer_bytes_min = 16 * 1024;
+/// What clients are asked to send at least per chunk. Smaller ones are taken too; they only cost more requests.
+constexpr const char* chunk_bytes_min = "65536";
 
 /// Status, where to go on, and how far it has come.
 response
@@ -96,12 +98,31 @@ registry_core::receive_into(exchange& x, storage::blob_writer& writer, std::uint
   co_return n ? result<void>{} : tl::unexpected(n.error());
 }
 
-awaitable<result<void>> registry_core::receive(exchange& x, storage::blob_writer& writer) {
+awaitable<result<std::uint64_t>> registry_core::room(const std::string& repository) {
+  if (!options_.room) {
+    co_return options_.blob_bytes_max;
+  }
+  std::function<result<std::uint64_t>()> work = [&] { return options_.room(repository); };
+  co_return co_await run_on<result<std::uint64_t>>(pool_, std::move(work));
+}
+
+awaitable<result<void>> registry_core::receive(
+  const registry_request& r,
+  storage::blob_writer& writer) {
+  auto& x = r.x;
   const body_slot slot(bodies_, options_.bodies_max);
   if (!slot) {
     co_return fail(errc::too_many_requests, "too many uploads at once");
   }
-  auto to = options_.blob_bytes_max;
+  const auto left = co_await room(r.repository);
+  if (!left) {
+    co_return tl::unexpected(left.error());
+  }
+  const auto length = static_cast<std::uint64_t>(std::max<std::int64_t>(x.content_length(), 0));
+  if (*left < length || *left - length < writer.offset()) {
+    co_return fail(errc::forbidden, quota_exceeded);
+  }
+  auto to = std::min(options_.blob_bytes_max, *left);
   const auto field = x.header("content-range");
   std::optional<chunk_range> range;
   if (!field.empty()) {
@@ -133,14 +154,12 @@ awaitable<result<void>> registry_core::complete(
   if (!d) {
     co_return tl::unexpected(d.error());
   }
-  const auto size = loan->writer().offset();
   std::function<result<void>()> work = [&]() -> result<void> {
-    auto done = loan->writer().finish(*d);
-    if (!done) {
-      return done;
+    auto done = parts_.links.finish(loan->writer(), r.repository, *d, options_.now_ms());
+    if (done) {
+      loan->over();
     }
-    loan->over();
-    return parts_.repositories.link_blob(r.repository, *d, size);
+    return done;
   };
   auto done = co_await run_on<result<void>>(pool_, std::move(work));
   if (done) {
@@ -151,34 +170,57 @@ awaitable<result<void>> registry_core::complete(
   co_return done;
 }
 
-/// OCI distribution-spec, "Mounting a blob from another repository": only when the bearer may pull there.
-awaitable<bool> registry_core::try_mount(registry_request& r, std::string_view digest) {
+/// From the repository that is named, or from any that the token lets its bearer pull.
+result<void> registry_core::mount_from(const registry_request& r, const storage::digest& d) {
   const auto from = runtime::query_value(r.query, "from").value_or("");
-  const auto source = allowed_repository(*r.claims, from, "pull");
+  auto mounted = result<std::uint64_t>(fail(errc::blob_unknown, "nowhere to mount from"));
+  for (const auto& a : r.claims->access) {
+    const auto source = allowed_repository(*r.claims, a.name, "pull");
+    const bool meant = from.empty() || from == a.name || (!a.alias.empty() && from == a.alias);
+    if (!meant || source.empty()) {
+      continue;
+    }
+    mounted = parts_.links.mount(source, r.repository, d, options_.now_ms());
+    if (mounted || mounted.error().code != errc::blob_unknown) {
+      break;
+    }
+  }
+  return mounted ? result<void>{} : tl::unexpected(mounted.error());
+}
+
+/// OCI distribution-spec, "Mounting a blob from another repository": false when there is nothing to mount.
+awaitable<result<bool>> registry_core::try_mount(registry_request& r, std::string_view digest) {
   const auto d = storage::parse_digest(digest);
-  if (source.empty() || !d) {
+  if (!d) {
     co_return false;
   }
-  const auto size = parts_.repositories.blob_size(source, *d);
-  if (!size) {
-    co_return false;
+  const auto left = co_await room(r.repository);
+  if (!left) {
+    co_return tl::unexpected(left.error());
   }
-  std::function<result<void>()> work = [&] {
-    return parts_.repositories.link_blob(r.repository, *d, *size);
-  };
-  const auto linked = co_await run_on<result<void>>(pool_, std::move(work));
-  if (linked) {
+  std::function<result<void>()> work = [&] { return mount_from(r, *d); };
+  const auto mounted = co_await run_on<result<void>>(pool_, std::move(work));
+  if (!mounted && mounted.error().code != errc::blob_unknown) {
+    co_return tl::unexpected(mounted.error());
+  }
+  if (mounted) {
     auto answer = created(r.shown, d->text);
     co_await r.x.respond(std::move(answer));
   }
-  co_return linked.has_value();
+  co_return mounted.has_value();
 }
 
 awaitable<result<void>> registry_core::post_upload(registry_request& r) {
   if (const auto digest = runtime::query_value(r.query, "mount"); digest) {
-    const bool mounted = co_await try_mount(r, *digest);
-    if (mounted) {
-      co_return result<void>{};
+    const auto mounted = co_await try_mount(r, *digest);
+    if (!mounted || *mounted) {
+      co_return mounted ? result<void>{} : tl::unexpected(mounted.error());
+    }
+  } else {
+    // Refused before anything is sent.
+    const auto left = co_await room(r.repository);
+    if (!left) {
+      co_return tl::unexpected(left.error());
     }
   }
   auto id = co_await open_upload(r.repository);
@@ -189,6 +231,7 @@ awaitable<result<void>> registry_core::post_upload(registry_request& r) {
   const auto digest = runtime::query_value(r.query, "digest");
   if (!digest) {
     auto answer = upload_response(202, r.shown, r.last, 0);
+    answer.headers.emplace_back("OCI-Chunk-Min-Length", chunk_bytes_min);
     co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }
@@ -196,7 +239,7 @@ awaitable<result<void>> registry_core::post_upload(registry_request& r) {
   if (!loan) {
     co_return tl::unexpected(loan.error());
   }
-  auto done = co_await receive(r.x, (*loan)->writer());
+  auto done = co_await receive(r, (*loan)->writer());
   if (done) {
     done = co_await complete(r, *loan, *digest);
   }
@@ -213,13 +256,16 @@ awaitable<result<void>> registry_core::patch_upload(registry_request& r) {
   if (!loan) {
     co_return tl::unexpected(loan.error());
   }
-  const auto received = co_await receive(r.x, (*loan)->writer());
+  const auto received = co_await receive(r, (*loan)->writer());
   const auto offset = (*loan)->writer().offset();
   loan->reset();
   if (!received && received.error().code != errc::range_invalid) {
     co_return received;
   }
   auto answer = upload_response(received ? 202 : 416, r.shown, r.last, offset);
+  if (!received) {
+    add_error(answer, "BLOB_UPLOAD_INVALID", received.error().detail);
+  }
   co_await r.x.respond(std::move(answer));
   co_return result<void>{};
 }
@@ -233,11 +279,12 @@ awaitable<result<void>> registry_core::put_upload(registry_request& r) {
   if (!loan) {
     co_return tl::unexpected(loan.error());
   }
-  auto done = co_await receive(r.x, (*loan)->writer());
+  auto done = co_await receive(r, (*loan)->writer());
   if (!done && done.error().code == errc::range_invalid) {
     const auto offset = (*loan)->writer().offset();
     loan->reset();
     auto answer = upload_response(416, r.shown, r.last, offset);
+    add_error(answer, "BLOB_UPLOAD_INVALID", done.error().detail);
     co_await r.x.respond(std::move(answer));
     co_return result<void>{};
   }

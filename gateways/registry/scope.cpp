@@ -44,6 +44,9 @@ std::vector<std::string> parse_actions(std::string_view list) {
 }
 
 std::optional<scope> parse_scope(std::string_view text) {
+  if (text == "registry:catalog:*") {
+    return scope{"catalog", "", {"*"}, true};
+  }
   if (text.size() > scope_bytes_max || !text.starts_with(type_prefix)) {
     return std::nullopt;
   }

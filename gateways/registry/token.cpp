@@ -48,7 +48,10 @@ std::string decode_base64url(std::string_view text) {
 json access_json(const std::vector<token_access>& access) {
   auto out = json::array();
   for (const auto& a : access) {
-    json entry{{"type", "repository"}, {"name", a.name}, {"actions", a.actions}};
+    json entry{
+      {"type", a.catalog ? "registry" : "repository"},
+      {"name", a.name},
+      {"actions", a.actions}};
     if (!a.alias.empty()) {
       entry["alias"] = a.alias;
     }
@@ -60,13 +63,15 @@ json access_json(const std::vector<token_access>& access) {
 std::vector<token_access> parse_access(const json& claims) {
   std::vector<token_access> out;
   for (const auto& entry : claims.value("access", json::array())) {
-    if (entry.value("type", "") != "repository") {
-      continue;
+    const auto type = entry.value("type", "");
+    const bool catalog = type == "registry" && entry.value("name", "") == "catalog";
+    if (type == "repository" || catalog) {
+      out.push_back(
+        {entry.value("name", ""),
+         entry.value("alias", ""),
+         entry.value("actions", std::vector<std::string>{}),
+         catalog});
     }
-    out.push_back(
-      {entry.value("name", ""),
-       entry.value("alias", ""),
-       entry.value("actions", std::vector<std::string>{})});
   }
   return out;
 }

@@ -16,6 +16,7 @@ struct token_access {
   std::string name;
   std::string alias;  ///< what the client calls it, "" when that is the name
   std::vector<std::string> actions;
+  bool catalog = false;  ///< not a repository but the list of them: type `registry`, name `catalog`
 };
 
 struct registry_claims {

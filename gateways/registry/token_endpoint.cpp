@@ -63,7 +63,8 @@ result<runtime::response> token_endpoint::answer(const runtime::exchange& x) {
     if (!g) {
       return tl::unexpected(g.error());
     }
-    access.push_back({std::move(g->name), std::move(g->alias), std::move(g->actions)});
+    access.push_back(
+      {std::move(g->name), std::move(g->alias), std::move(g->actions), wanted.catalog});
   }
   auto token = tokens_.mint(asker->subject, access);
   if (!token) {

@@ -10,6 +10,7 @@
 #include "gateways/registry/registry.hpp"
 #include "gateways/registry/token.hpp"
 #include "gateways/registry/token_endpoint.hpp"
+#include "gateways/registry/upgrade.hpp"
 #include "gateways/router.hpp"
 #include "gateways/services.hpp"
 #include "messages/json.hpp"
@@ -101,6 +102,7 @@ struct node::impl {
   std::unique_ptr<storage::file_blob_store> asset_blobs;
   std::unique_ptr<gateways::asset_store> assets;
   std::unique_ptr<storage::repository_store> repositories;
+  std::unique_ptr<storage::linked_blobs> links;
   std::unique_ptr<device_logging> logs;
   directory entities;
   std::optional<actor_config> config;
@@ -171,6 +173,10 @@ result<void> node::impl::open_stores() {
     return tl::unexpected(repos.error());
   }
   repositories = std::move(*repos);
+  links = std::make_unique<storage::linked_blobs>(*blobs, *repositories);
+  if (auto upgraded = gateways::upgrade_repositories(*blobs, *repositories, now_ms()); !upgraded) {
+    return upgraded;
+  }
   auto device_logs = device_logging::open(o);
   if (!device_logs) {
     return tl::unexpected(device_logs.error());
@@ -240,7 +246,10 @@ result<void> node::impl::start_registry() {
   gateways::registry_options registry_options;
   registry_options.service = services->registry_host;
   registry_options.realm = services->api_url + "/auth/v1/token";
-  registry = gateways::make_registry({*blobs, *repositories, *uploads, *tokens}, registry_options);
+  registry_options.now_ms = now_ms;
+  registry_options.may_list = registry_listing(services);
+  registry =
+    gateways::make_registry({*blobs, *repositories, *links, *uploads, *tokens}, registry_options);
   return {};
 }
 

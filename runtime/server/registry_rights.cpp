@@ -1,10 +1,15 @@
 #include "runtime/server/registry_rights.hpp"
 
 #include "domain/access.hpp"
+#include "domain/login_rules.hpp"
+#include "domain/memberships.hpp"
 #include "domain/numbers.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace slipway::runtime {
 
@@ -43,6 +48,21 @@ image_of(const gateways::services& s, const domain::row_source& rows, std::strin
   return id ? rows.get(i.resource, *id) : std::nullopt;
 }
 
+/// What image rows are stored at, without the host, in order.
+std::vector<std::string> all_repositories(const domain::row_source& rows) {
+  std::vector<std::string> out;
+  const auto& i = get().image;
+  rows.scan(i.resource, 0, [&](const messages::row& image) {
+    const auto location = as_text(field(image, i.is_stored_at__image_location));
+    if (const auto slash = location.find('/'); slash != std::string::npos) {
+      out.push_back(location.substr(slash + 1));
+    }
+    return true;
+  });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 }  // namespace
 
 gateways::identify registry_identify(std::shared_ptr<const gateways::services> s) {
@@ -67,6 +87,13 @@ gateways::authorize registry_authorize(std::shared_ptr<const gateways::services>
     [s](const messages::requester& by, const gateways::scope& wanted) -> result<gateways::granted> {
       gateways::granted out;
       out.name = wanted.name;
+      if (wanted.catalog) {
+        // By the user's name alone, later: so not for a key that reaches less than its user does.
+        if (by.kind == requester_kind::user && by.scope == messages::key_scope{}) {
+          out.actions = wanted.actions;
+        }
+        return out;
+      }
       const auto view = s->store.rows->view();
       const auto image = image_of(*s, *view, wanted.name);
       if (!image) {
@@ -77,13 +104,58 @@ gateways::authorize registry_authorize(std::shared_ptr<const gateways::services>
       for (const auto& action : wanted.actions) {
         const bool allowed =
           (action == "pull" && rights.may_do(domain::action::pull_image, def, *image))
-          || (action == "push" && rights.may_do(domain::action::push_image, def, *image));
+          || (action == "push" && rights.may_do(domain::action::push_image, def, *image))
+          || (action == "delete" && rights.may(domain::verb::remove, def, *image));
         if (allowed) {
           out.actions.push_back(action);
         }
       }
       return out;
     };
+}
+
+decltype(gateways::registry_options::may_list) registry_listing(
+  std::shared_ptr<const gateways::services> s) {
+  return [s](const gateways::registry_claims& claims) -> std::function<bool(const std::string&)> {
+    const auto& u = get().user;
+    const std::shared_ptr<const domain::row_source> view = s->store.rows->view();
+    const std::array<value, 1> key{domain::name_key(claims.subject)};
+    const auto id = view->first(u.resource, u.username_key, key);
+    auto by = id ? domain::requester_of_user(*view, *id) : std::nullopt;
+    const auto who =
+      std::make_shared<const messages::requester>(by.value_or(messages::requester{}));
+    return [s, view, who](const std::string& repository) {
+      const auto image = image_of(*s, *view, repository);
+      const auto& def = s->model->at("image");
+      return image
+             && domain::access(*s->model, *who, *view)
+                  .may_do(domain::action::pull_image, def, *image);
+    };
+  };
+}
+
+std::function<storage::repository_user()> registry_users(
+  std::shared_ptr<const gateways::services> s) {
+  return [s]() -> storage::repository_user {
+    const std::shared_ptr<const domain::row_source> view = s->store.rows->view();
+    // Repositories of all image rows, whatever the host: read when one is not found under the present host.
+    auto known = std::make_shared<std::optional<std::vector<std::string>>>();
+    return [s, view, known](std::string_view repository) -> result<storage::repository_use> {
+      storage::repository_use use;
+      if (const auto image = image_of(*s, *view, std::string(repository)); image) {
+        use.known = true;
+        use.manifests.push_back(as_text(field(*image, get().image.content_hash)));
+        return use;
+      }
+      if (!*known) {
+        *known = all_repositories(*view);
+      }
+      const auto name = repository.substr(0, repository.find('-'));
+      use.known = std::binary_search((*known)->begin(), (*known)->end(), name);
+      use.keep_all = use.known;
+      return use;
+    };
+  };
 }
 
 }  // namespace slipway::runtime

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gateways/registry/registry.hpp"
 #include "gateways/registry/token_endpoint.hpp"
 #include "gateways/services.hpp"
+#include "storage/collector.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace slipway::runtime {
@@ -10,5 +13,12 @@ namespace slipway::runtime {
 // How the registry's token service knows who asks and what he may do: answered from the read model.
 [[nodiscard]] gateways::identify registry_identify(std::shared_ptr<const gateways::services> s);
 [[nodiscard]] gateways::authorize registry_authorize(std::shared_ptr<const gateways::services> s);
+/// Who may pull an image sees its repository in the catalog.
+[[nodiscard]] decltype(gateways::registry_options::may_list) registry_listing(
+  std::shared_ptr<const gateways::services> s);
+/// For the collector: image rows make their repositories, and name the manifest that was pushed for them. Each call of the result begins
+/// a run, in which rows that are stored under another host than the present one still count.
+[[nodiscard]] std::function<storage::repository_user()> registry_users(
+  std::shared_ptr<const gateways::services> s);
 
 }  // namespace slipway::runtime

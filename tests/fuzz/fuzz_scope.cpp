@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SLIPWAY_ASSERT(!s.name.empty() && s.name.find("..") == std::string::npos);
     SLIPWAY_ASSERT(s.actions.size() <= 3);
     for (const auto& action : s.actions) {
-      SLIPWAY_ASSERT(action == "pull" || action == "push" || action == "delete");
+      SLIPWAY_ASSERT(
+        (s.catalog && action == "*") || action == "pull" || action == "push" || action == "delete");
     }
   }
   return 0;

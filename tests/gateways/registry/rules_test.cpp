@@ -1,3 +1,4 @@
+#include "gateways/registry/conditions.hpp"
 #include "gateways/registry/content_range.hpp"
 #include "gateways/registry/manifest.hpp"
 #include "gateways/registry/names.hpp"
@@ -204,12 +205,60 @@ TEST_CASE("scopes are parsed in all the ways that clients send them") {
     parse_scopes({"repository:a:pull,pull,fly"})[0].actions == std::vector<std::string>{"pull"});
 }
 
+TEST_CASE("the list of repositories has a scope of its own, which is no repository's") {
+  const auto scopes = parse_scopes({"registry:catalog:* repository:catalog:pull"});
+  REQUIRE(scopes.size() == 2);
+  CHECK(scopes[0] == scope{"catalog", "", {"*"}, true});
+  CHECK(scopes[1] == scope{"catalog", "", {"pull"}});
+}
+
+TEST_CASE("conditions compare tags weakly, If-Range strictly") {
+  const std::string tag = "sha256:ab";
+  CHECK(check_conditions("", "", tag) == condition::go_on);
+  CHECK(check_conditions("", "\"sha256:ab\"", tag) == condition::not_modified);
+  CHECK(check_conditions("", "\"x\" , W/\"sha256:ab\"", tag) == condition::not_modified);
+  CHECK(check_conditions("", "sha256:ab", tag) == condition::not_modified);
+  CHECK(check_conditions("", "*", tag) == condition::not_modified);
+  CHECK(check_conditions("", "\"sha256:abc\"", tag) == condition::go_on);
+  CHECK(check_conditions("\"sha256:ab\"", "", tag) == condition::go_on);
+  CHECK(check_conditions("\"sha256:a\"", "*", tag) == condition::failed);
+  CHECK(check_conditions("\"", "W/", tag) == condition::failed);
+  CHECK(range_applies("", tag));
+  CHECK(range_applies("\"sha256:ab\"", tag));
+  CHECK_FALSE(range_applies("W/\"sha256:ab\"", tag));
+  CHECK_FALSE(range_applies("Mon, 23 Nov 2026 05:22:03 GMT", tag));
+}
+
+TEST_CASE("what a manifest says of its subject is read, and nothing that is not text") {
+  const std::string subject =
+    R"("subject":{"mediaType":"m","digest":")" + digest_a + R"(","size":3})";
+  const std::string begin =
+    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)"
+    R"("config":{"mediaType":"c/t","digest":")"
+    + digest_a + R"(","size":2},"layers":[])";
+  const auto m = parse_manifest(begin + "," + subject + R"(,"annotations":{"a":"b"}})", "");
+  REQUIRE(m);
+  CHECK(m->subject == digest_a);
+  CHECK(m->artifact_type == "c/t");
+  CHECK(m->annotations == R"({"a":"b"})");
+  CHECK(parse_manifest(begin + R"(,"artifactType":"x/y"})", "")->artifact_type == "x/y");
+  CHECK(parse_manifest(begin + "}", "")->subject.empty());
+  for (const auto* bad :
+       {R"(,"subject":{}})",
+        R"(,"subject":[]})",
+        R"(,"annotations":[]})",
+        R"(,"annotations":{"a":1}})"}) {
+    CHECK(parse_manifest(begin + bad, "").error().code == messages::errc::manifest_invalid);
+  }
+}
+
 TEST_CASE("what is no scope is dropped silently") {
   for (const auto& bad :
        {std::string(""),
         std::string("repository"),
         std::string("repository:a"),
-        std::string("registry:catalog:*"),
+        std::string("registry:catalog:pull"),
+        std::string("registry:other:*"),
         std::string("repository::pull"),
         std::string("repository:../a:pull"),
         std::string("repository:a//b:pull"),
