@@ -238,20 +238,13 @@ messages::result<void> api::stream(
   auto r = request("GET", path);
   r.timeout = std::chrono::milliseconds{0};
   r.stall_timeout = std::chrono::seconds{150};  // the server sends a blank line each minute
-  // What is refused comes the same way and is no log.
-  std::string refusal;
-  r.body_sink = [&](std::string_view piece) {
-    if (refusal.size() < 4096) {
-      refusal.append(piece.substr(0, 4096));
-    }
-    return sink(piece);
-  };
+  r.body_sink = sink;
   const auto reply = client_.send(r);
   if (!reply) {
     return tl::unexpected(messages::with_context(server_, reply.error()));
   }
   if (reply->status < 200 || reply->status > 299) {
-    return tl::unexpected(error_of_reply(reply->status, refusal));
+    return tl::unexpected(error_of_reply(reply->status, reply->body));
   }
   return {};
 }

@@ -238,7 +238,7 @@ container_engine::logs(std::string_view id, const log_request& request, const lo
     return tl::unexpected(messages::with_context("container engine", reply.error()));
   }
   if (reply->status >= 300) {
-    return tl::unexpected(engine_error(reply->status, {}));
+    return tl::unexpected(engine_error(reply->status, reply->body));
   }
   return {};
 }

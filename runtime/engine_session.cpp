@@ -19,7 +19,6 @@ namespace {
 /// What this client was written for. Older engines get theirs, engines that refuse it their oldest.
 constexpr int api_minor = 41;
 constexpr std::size_t line_bytes_max = 4 * 1024 * 1024;
-constexpr std::size_t error_bytes_max = 64 * 1024;
 constexpr std::size_t answer_bytes_max = 64 * 1024 * 1024;
 constexpr std::size_t answer_depth_max = 64;
 
@@ -48,9 +47,6 @@ public:
 
   /// False when the call shall end; `failure` says why.
   bool feed(std::string_view bytes) {
-    if (head_.size() < error_bytes_max) {
-      head_.append(bytes.substr(0, error_bytes_max - head_.size()));
-    }
     for (;;) {
       const auto end = bytes.find('\n');
       if (line_.size() + std::min(end, bytes.size()) > line_bytes_max) {
@@ -69,7 +65,6 @@ public:
     }
   }
   bool finish() { return take_line(); }
-  [[nodiscard]] const std::string& head() const { return head_; }
   std::optional<error> failure;
 
 private:
@@ -97,7 +92,6 @@ private:
 
   const object_sink& sink_;
   std::string line_;
-  std::string head_;
 };
 
 }  // namespace
@@ -300,7 +294,7 @@ result<void> container_engine::impl::call_stream(engine_call c, const object_sin
     return tl::unexpected(messages::with_context("container engine", reply.error()));
   }
   if (reply->status >= 300) {
-    return tl::unexpected(engine_error(reply->status, lines.head()));
+    return tl::unexpected(engine_error(reply->status, reply->body));
   }
   if (!lines.finish()) {
     return tl::unexpected(*lines.failure);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cctype>
 #include <cstring>
 
@@ -90,6 +91,11 @@ std::size_t on_header(char* data, std::size_t, std::size_t n, void* user) {
   const std::string_view line(data, n);
   if (line.starts_with("HTTP/")) {
     t.reply.headers.clear();  // an interim answer came before this one
+    const auto space = line.find(' ');
+    t.reply.status = 0;
+    if (space != std::string_view::npos) {
+      std::from_chars(line.data() + space + 1, line.data() + line.size(), t.reply.status);
+    }
     return n;
   }
   const auto colon = line.find(':');
@@ -103,7 +109,7 @@ std::size_t on_body(char* data, std::size_t, std::size_t n, void* user) {
   auto& t = *static_cast<transfer*>(user);
   t.last_byte_ms = steady_ms();
   try {
-    if (t.request.body_sink) {
+    if (t.request.body_sink && t.reply.status >= 200 && t.reply.status < 300) {
       if (!t.request.body_sink({data, n})) {
         t.refuse(errc::io_failed, "the receiver of the answer gave up");
         return 0;

@@ -20,7 +20,7 @@ struct http_request {
   /// Streams the request body instead of `body`: fills the buffer, returns bytes, 0 = end, or -1 to give up.
   std::function<std::ptrdiff_t(char*, std::size_t)> body_source = {};
   std::int64_t body_length = -1;  ///< of body_source; -1 = chunked
-  /// Receives the answer's body as it comes, instead of http_reply::body; false gives up.
+  /// Receives the body of a 2xx answer as it comes, instead of http_reply::body; false gives up. What is refused is in the reply.
   std::function<bool(std::string_view)> body_sink = {};
   std::size_t body_bytes_max = 64U << 20U;  ///< of http_reply::body
   std::chrono::milliseconds connect_timeout{10'000};

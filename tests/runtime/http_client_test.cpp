@@ -133,6 +133,20 @@ TEST_CASE("a client streams an answer in and can give up") {
   CHECK(refused.error().code == errc::io_failed);
 }
 
+TEST_CASE("what is refused does not go where the answer would have gone") {
+  raw_server server([](raw_socket s) {
+    s.read_until("\r\n\r\n");
+    s.send("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone");
+  });
+  http_client client({});
+  auto r = get(server.url("/"));
+  r.body_sink = [](std::string_view) -> bool { throw std::logic_error("the sink was called"); };
+  const auto reply = client.send(r);
+  REQUIRE(reply);
+  CHECK(reply->status == 404);
+  CHECK(reply->body == "gone");
+}
+
 TEST_CASE("a client speaks over a unix socket") {
   const auto dir =
     std::filesystem::temp_directory_path() / ("slipway-http-" + std::to_string(::getpid()));
