@@ -154,6 +154,28 @@ const command_settings& serve_settings() {
         .fallback = "720",
         .least = 1,
         .most = 876'000},
+       {.name = "registry_grace_seconds",
+        .type = setting_type::integer,
+        .help = "how long images that nothing needs are kept",
+        .fallback = "86400",
+        .least = 0,
+        .most = 315'360'000},
+       {.name = "registry_scrub_bytes_per_second",
+        .type = setting_type::integer,
+        .help = "how fast blobs are read to find rotten ones; 0 = not by itself",
+        .fallback = "20000000",
+        .least = 0},
+       {.name = "registry_free_bytes",
+        .type = setting_type::integer,
+        .help = "images are refused while the disk has less space left",
+        .fallback = "1073741824",
+        .least = 0},
+       {.name = "organization_storage_bytes",
+        .type = setting_type::integer,
+        .help = "how much an organization's images may take, unless it has a limit of its own; 0 = "
+                "no limit",
+        .fallback = "0",
+        .least = 0},
        {.name = "admin_file", .help = "file with name:password of the first administrator"},
        {.name = "registration",
         .help = "who may make an account without an administrator",
@@ -194,6 +216,10 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.log_retention_bytes = v.integer("log_retention_bytes");
   c.log_retention_lines = v.integer("log_retention_lines");
   c.log_retention_hours = v.integer("log_retention_hours");
+  c.registry_grace_seconds = v.integer("registry_grace_seconds");
+  c.registry_scrub_bytes_per_second = v.integer("registry_scrub_bytes_per_second");
+  c.registry_free_bytes = v.integer("registry_free_bytes");
+  c.organization_storage_bytes = v.integer("organization_storage_bytes");
   c.admin_file = v.text("admin_file");
   c.registration = v.text("registration");
   return {.config = std::move(c), .text = {}, .exit_code = 0};

@@ -25,6 +25,12 @@ struct serve_config {
   std::int64_t log_retention_bytes = 0;
   std::int64_t log_retention_lines = 0;
   std::int64_t log_retention_hours = 0;
+  // Of the image registry.
+  std::int64_t registry_grace_seconds = 0;           ///< before garbage goes
+  std::int64_t registry_scrub_bytes_per_second = 0;  ///< 0 = no scrubbing by itself
+  std::int64_t registry_free_bytes = 0;              ///< of the disk; with less, nothing is pushed
+  std::int64_t organization_storage_bytes =
+    0;  ///< an organization's images, unless it has a limit of its own; 0 = no limit
   std::string
     admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
   std::string registration;  ///< closed, invite, open

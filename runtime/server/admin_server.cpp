@@ -3,6 +3,7 @@
 #include "messages/json.hpp"
 #include "runtime/log.hpp"
 #include "runtime/server/admin_office.hpp"
+#include "runtime/server/care_office.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -47,12 +48,32 @@ ask_entity(const gateways::services& s, messages::entity_ref entity, admin_port:
   }
 }
 
-std::string answer_to(const admin_port& port, const std::string& line) {
+/// Of the registry's keepers, or of accounts.
+result<json> carry_out(const admin_port& port, actors::blob_keepers& keepers, const json& request) {
+  const auto command = request.is_object() ? request.find("command") : request.end();
+  if (command != request.end() && command->is_string()) {
+    const auto name = command->get<std::string>();
+    if (name.starts_with("gc ") || name.starts_with("scrub ")) {
+      return run_care_command(keepers, request);
+    }
+  }
+  return run_admin_command(port, request);
+}
+
+/// Asked many times a second while somebody watches.
+bool only_looks(const json& request) {
+  const auto command = request["command"].get<std::string>();
+  return command.ends_with(" status") || command == "gc items";
+}
+
+std::string
+answer_to(const admin_port& port, actors::blob_keepers& keepers, const std::string& line) {
   auto request = messages::parse_json(line);
   const auto done =
-    request ? run_admin_command(port, *request) : result<json>(tl::unexpected(request.error()));
+    request ? carry_out(port, keepers, *request) : result<json>(tl::unexpected(request.error()));
   // Only of commands that are known: nobody writes into the log what he likes.
-  if (done || done.error().code != errc::invalid_argument) {
+  const bool known = done || done.error().code != errc::invalid_argument;
+  if (known && !only_looks(*request)) {
     log::info(
       "operator's command",
       {{"command", (*request)["command"].get<std::string>()},
@@ -68,7 +89,8 @@ std::string answer_to(const admin_port& port, const std::string& line) {
 result<std::unique_ptr<admin_socket>> serve_admin(
   const std::string& data_dir,
   std::shared_ptr<const gateways::services> services,
-  std::function<void(const messages::row& user)> unlock) {
+  std::function<void(const messages::row& user)> unlock,
+  actors::blob_keepers& keepers) {
   admin_port port;
   port.model = services->model;
   port.store = services->store;
@@ -77,8 +99,8 @@ result<std::unique_ptr<admin_socket>> serve_admin(
   port.ask = [services](messages::entity_ref entity, admin_port::command command) {
     return ask_entity(*services, entity, std::move(command));
   };
-  return admin_socket::open(data_dir, [port = std::move(port)](std::string line) {
-    return answer_to(port, line);
+  return admin_socket::open(data_dir, [port = std::move(port), &keepers](std::string line) {
+    return answer_to(port, keepers, line);
   });
 }
 

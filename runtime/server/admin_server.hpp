@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/blob_keepers.hpp"
 #include "gateways/services.hpp"
 #include "runtime/server/admin_socket.hpp"
 
@@ -14,6 +15,7 @@ namespace slipway::runtime {
 [[nodiscard]] messages::result<std::unique_ptr<admin_socket>> serve_admin(
   const std::string& data_dir,
   std::shared_ptr<const gateways::services> services,
-  std::function<void(const messages::row& user)> unlock);
+  std::function<void(const messages::row& user)> unlock,
+  actors::blob_keepers& keepers);
 
 }  // namespace slipway::runtime

@@ -2,6 +2,7 @@
 #include "runtime/log.hpp"
 #include "runtime/serve_config.hpp"
 #include "runtime/server/admin_main.hpp"
+#include "runtime/server/care_main.hpp"
 #include "runtime/server/edge_main.hpp"
 #include "runtime/server/node.hpp"
 #include "storage/embedded_store.hpp"
@@ -30,6 +31,8 @@ constexpr std::string_view usage =
   "Commands:\n"
   "  serve    run the server\n"
   "  admin    users, sessions and organizations, for the operator on this machine\n"
+  "  gc       collect garbage of the image registry, or tell what would go\n"
+  "  scrub    read all blobs of the image registry and set rotten ones aside\n"
   "  rebuild  rebuild the read model from the log and say whether it was identical\n"
   "  edge     hold device sessions; started by serve\n"
   "\n"
@@ -180,6 +183,12 @@ int main(int argc, char** argv) {
   }
   if (command == "admin") {
     return runtime::admin_main(rest);
+  }
+  if (command == "gc") {
+    return runtime::gc_main(rest);
+  }
+  if (command == "scrub") {
+    return runtime::scrub_main(rest);
   }
   if (command == "rebuild") {
     return rebuild(rest);

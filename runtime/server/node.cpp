@@ -1,5 +1,6 @@
 #include "runtime/server/node.hpp"
 
+#include "actors/blob_keepers.hpp"
 #include "actors/entity.hpp"
 #include "actors/notifier.hpp"
 #include "actors/uploads.hpp"
@@ -37,6 +38,7 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -110,6 +112,7 @@ struct node::impl {
   actors::journal_actor journal;
   std::shared_ptr<actors::world> world;
   std::unique_ptr<actors::uploads> uploads;
+  std::unique_ptr<actors::blob_keepers> keepers;
   std::unique_ptr<gateways::token_authority> tokens;
   std::unique_ptr<gateways::token_endpoint> token_endpoint;
   std::unique_ptr<gateways::registry> registry;
@@ -243,7 +246,17 @@ result<void> node::impl::start_registry() {
     registry_identify(services),
     registry_authorize(services));
   uploads = actors::make_uploads(*system, *blobs, *repositories, {}, now_ms);
+  actors::keeper_options keeper_options;
+  keeper_options.collection.grace_ms = o.registry_grace_seconds * 1000;
+  keeper_options.scrub_bytes_per_second = o.registry_scrub_bytes_per_second;
+  keepers = actors::start_blob_keepers(
+    *system,
+    {*blobs, *repositories, *links, registry_users(services), now_ms},
+    keeper_options);
   gateways::registry_options registry_options;
+  // A pusher that was told "it is here" has most of the grace period left.
+  registry_options.touch_every_ms =
+    std::min(registry_options.touch_every_ms, keeper_options.collection.grace_ms / 24);
   registry_options.service = services->registry_host;
   registry_options.realm = services->api_url + "/auth/v1/token";
   registry_options.now_ms = now_ms;
@@ -404,6 +417,7 @@ void node::impl::stop() {
   if (system) {
     logs->stop(*system);
   }
+  keepers.reset();
   uploads.reset();
   entities.stop();
   services->ask.reset();
@@ -460,9 +474,11 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
   i->router = std::make_unique<gateways::router>(i->services, std::move(parts), config.domain);
   i->sweeper = std::make_unique<boost::asio::steady_timer>(i->services->slow->get_executor());
   i->sweep_later();
-  auto admin = serve_admin(config.data_dir, i->services, [r = i->router.get()](const auto& user) {
-    r->unlock(user);
-  });
+  auto admin = serve_admin(
+    config.data_dir,
+    i->services,
+    [r = i->router.get()](const auto& user) { r->unlock(user); },
+    *i->keepers);
   if (!admin) {
     i->stop();
     return tl::unexpected(admin.error());
