@@ -2,6 +2,7 @@
 // `org/fleet` is an alias of `app`.
 
 #include "actors/uploads.hpp"
+#include "gateways/registry/mirrors.hpp"
 #include "gateways/registry/registry.hpp"
 #include "gateways/registry/token_endpoint.hpp"
 #include "runtime/clock.hpp"
@@ -25,6 +26,7 @@ struct settings {
   std::string folder;
   std::uint16_t port = 0;
   std::string deny;
+  std::string mirrors;  ///< as `slipwayd serve --registry-mirrors` takes it
 };
 
 settings read_arguments(int argc, char** argv) {
@@ -37,6 +39,8 @@ settings read_arguments(int argc, char** argv) {
       s.port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
     } else if (name == "--deny") {
       s.deny = argv[i + 1];
+    } else if (name == "--mirrors") {
+      s.mirrors = argv[i + 1];
     }
   }
   return s;
@@ -98,8 +102,15 @@ int main(int argc, char** argv) {
   gateways::registry_options options;
   options.service = "registry_server";
   options.now_ms = runtime::now_ms;
+  gateways::mirrors::options upstream;
+  upstream.now_ms = runtime::now_ms;
+  upstream.tag_ms = 0;
+  if (!s.mirrors.empty()) {
+    upstream.table = or_die(gateways::load_mirrors(s.mirrors));
+  }
+  gateways::mirrors mirrors({*blobs, *repositories, links}, std::move(upstream));
   const auto registry =
-    gateways::make_registry({*blobs, *repositories, links, *uploads, *tokens}, options);
+    gateways::make_registry({*blobs, *repositories, links, *uploads, *tokens, &mirrors}, options);
   gateways::token_endpoint token(*tokens, anybody, allow_all_but(s.deny));
 
   runtime::http_server::options http;

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <cstring>
 
 namespace slipway::runtime {

@@ -177,6 +177,9 @@ const command_settings& serve_settings() {
         .fallback = "0",
         .least = 0},
        {.name = "admin_file", .help = "file with name:password of the first administrator"},
+       {.name = "registry_mirrors",
+        .help = "JSON file of registries elsewhere that are kept under mirror/NAME/ when pulled; "
+                "docs/protocols/registry.md"},
        {.name = "registration",
         .help = "who may make an account without an administrator",
         .fallback = "closed",
@@ -221,6 +224,7 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.registry_free_bytes = v.integer("registry_free_bytes");
   c.organization_storage_bytes = v.integer("organization_storage_bytes");
   c.admin_file = v.text("admin_file");
+  c.registry_mirrors = v.text("registry_mirrors");
   c.registration = v.text("registration");
   return {.config = std::move(c), .text = {}, .exit_code = 0};
 }

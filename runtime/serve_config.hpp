@@ -33,7 +33,8 @@ struct serve_config {
     0;  ///< an organization's images, unless it has a limit of its own; 0 = no limit
   std::string
     admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
-  std::string registration;  ///< closed, invite, open
+  std::string registry_mirrors;  ///< file of registries elsewhere; "" = none
+  std::string registration;      ///< closed, invite, open
 };
 
 /// Either a configuration, or a text to print and a status to exit with.

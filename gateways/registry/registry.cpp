@@ -1,3 +1,4 @@
+#include "gateways/registry/mirrors.hpp"
 #include "gateways/registry/registry_core.hpp"
 
 #include <nlohmann/json.hpp>
@@ -67,9 +68,16 @@ registry_core::registry_core(registry_parts parts, registry_options o)
   : parts_(parts),
     options_(std::move(o)),
     cache_(options_.manifest_cache_bytes),
-    pool_(static_cast<std::size_t>(options_.blocking_threads)) {}
+    pool_(static_cast<std::size_t>(options_.blocking_threads)) {
+  if (parts_.mirrors != nullptr) {
+    mirror_pool_.emplace(static_cast<std::size_t>(options_.mirror_threads));
+  }
+}
 
 registry_core::~registry_core() {
+  if (mirror_pool_) {
+    mirror_pool_->join();
+  }
   pool_.join();
 }
 
@@ -143,6 +151,21 @@ registry_core::challenge(exchange& x, const messages::error& e, const std::strin
   r.status = 401;
   r.headers.emplace_back("WWW-Authenticate", std::move(field));
   co_await x.respond(std::move(r));
+}
+
+awaitable<result<void>> registry_core::fetch_mirrored(
+  const registry_request& r,
+  registry_resource resource) {
+  const bool manifest = resource == registry_resource::manifest;
+  const bool wanted = manifest || resource == registry_resource::blob;
+  if (!wanted || !mirror_pool_ || !parts_.mirrors->handles(r.repository)) {
+    co_return result<void>{};
+  }
+  std::function<result<void>()> work = [&] {
+    return manifest ? parts_.mirrors->want_manifest(r.repository, r.last)
+                    : parts_.mirrors->want_blob(r.repository, r.last);
+  };
+  co_return co_await run_on<result<void>>(*mirror_pool_, std::move(work));
 }
 
 awaitable<void> registry_core::base(exchange& x) {
@@ -230,6 +253,11 @@ awaitable<void> registry_core::handle(exchange& x) {
     std::move(route.last),
     std::move(claims),
     std::move(*query)};
+  const auto fetched = co_await fetch_mirrored(r, route.resource);
+  if (!fetched) {
+    co_await refuse(x, fetched.error());
+    co_return;
+  }
   const auto done = co_await (this->*what.run)(r);
   if (!done) {
     co_await refuse(x, done.error());

@@ -14,9 +14,12 @@
 
 namespace slipway::gateways {
 
+class mirrors;
+
 struct registry_options {
   std::string service;  ///< what the challenge names as service; the tokens' audience
   std::string realm;  ///< URL of the token endpoint; "" = /auth/v1/token of the host that was asked
+  int mirror_threads = 16;       ///< fetches from elsewhere at once; more wait their turn
   int blocking_threads = 8;      ///< for writes and syncs; more requests wait their turn
   std::size_t bodies_max = 256;  ///< uploads receiving at once; further ones are answered 429
   std::size_t buffer_bytes = std::size_t{512} * 1024;  ///< per upload that is receiving
@@ -40,6 +43,7 @@ struct registry_parts {
   storage::linked_blobs& links;
   actors::uploads& uploads;
   token_authority& tokens;
+  gateways::mirrors* mirrors = nullptr;  ///< none = nothing is fetched from elsewhere
 };
 
 /// The OCI distribution API under /v2/ (docs/protocols/registry.md). Every request but GET /v2/ names a repository and needs a

@@ -7,6 +7,7 @@
 #include "runtime/http_text.hpp"
 
 #include <atomic>
+#include <optional>
 #include <span>
 
 namespace slipway::gateways {
@@ -50,6 +51,11 @@ private:
   static std::span<const row> table();
   static operation find(registry_resource resource, std::string_view method);
   static std::string methods_of(registry_resource resource);
+
+  /// Fetches what a mirrored repository lacks of what is asked for.
+  awaitable<messages::result<void>> fetch_mirrored(
+    const registry_request& r,
+    registry_resource resource);
 
   awaitable<void> base(exchange& x);
   /// The bearer's claims when they allow `what`; else the challenge has been sent.
@@ -116,6 +122,8 @@ private:
   manifest_cache cache_;
   std::atomic<std::size_t> bodies_{0};
   boost::asio::thread_pool pool_;
+  std::optional<boost::asio::thread_pool>
+    mirror_pool_;  ///< apart: fetches from elsewhere may take minutes
 };
 
 /// With the header field that every answer of the registry has.

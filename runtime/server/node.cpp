@@ -8,6 +8,7 @@
 #include "domain/resource_model.hpp"
 #include "gateways/assets/asset_links.hpp"
 #include "gateways/assets/asset_store.hpp"
+#include "gateways/registry/mirrors.hpp"
 #include "gateways/registry/registry.hpp"
 #include "gateways/registry/token.hpp"
 #include "gateways/registry/token_endpoint.hpp"
@@ -115,6 +116,7 @@ struct node::impl {
   std::unique_ptr<actors::blob_keepers> keepers;
   std::unique_ptr<gateways::token_authority> tokens;
   std::unique_ptr<gateways::token_endpoint> token_endpoint;
+  std::unique_ptr<gateways::mirrors> mirrors;
   std::unique_ptr<gateways::registry> registry;
   std::shared_ptr<gateways::services> services;
   std::unique_ptr<gateways::router> router;
@@ -261,8 +263,21 @@ result<void> node::impl::start_registry() {
   registry_options.realm = services->api_url + "/auth/v1/token";
   registry_options.now_ms = now_ms;
   registry_options.may_list = registry_listing(services);
-  registry =
-    gateways::make_registry({*blobs, *repositories, *links, *uploads, *tokens}, registry_options);
+  if (!o.registry_mirrors.empty()) {
+    auto table = gateways::load_mirrors(o.registry_mirrors);
+    if (!table) {
+      return tl::unexpected(table.error());
+    }
+    gateways::mirrors::options upstream;
+    upstream.table = std::move(*table);
+    upstream.now_ms = now_ms;
+    mirrors = std::make_unique<gateways::mirrors>(
+      gateways::mirrors::parts{*blobs, *repositories, *links},
+      std::move(upstream));
+  }
+  registry = gateways::make_registry(
+    {*blobs, *repositories, *links, *uploads, *tokens, mirrors.get()},
+    registry_options);
   return {};
 }
 
