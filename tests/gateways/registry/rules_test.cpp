@@ -1,3 +1,4 @@
+#include "gateways/registry/auth_challenge.hpp"
 #include "gateways/registry/conditions.hpp"
 #include "gateways/registry/content_range.hpp"
 #include "gateways/registry/manifest.hpp"
@@ -283,4 +284,20 @@ TEST_CASE("chunk ranges are two numbers in order") {
     INFO(bad);
     CHECK(!parse_chunk_range(bad));
   }
+}
+
+TEST_CASE("a challenge of another registry is read whatever its form") {
+  const auto bearer = gateways::parse_challenge(
+    R"(Bearer Realm="https://auth.example.org/token", service="a, b",scope="repository:x:pull,push")");
+  REQUIRE(bearer);
+  CHECK(bearer->bearer);
+  CHECK(bearer->parameters.at("realm") == "https://auth.example.org/token");
+  CHECK(bearer->parameters.at("service") == "a, b");
+  CHECK(bearer->parameters.at("scope") == "repository:x:pull,push");
+  const auto basic = gateways::parse_challenge("BASIC realm=here");
+  REQUIRE(basic);
+  CHECK_FALSE(basic->bearer);
+  CHECK(basic->parameters.at("realm") == "here");
+  CHECK_FALSE(gateways::parse_challenge("Negotiate abc"));
+  CHECK_FALSE(gateways::parse_challenge(""));
 }
