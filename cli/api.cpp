@@ -22,6 +22,15 @@ constexpr std::array retry_after{
   std::chrono::milliseconds{800},
   std::chrono::milliseconds{2000}};
 
+/// The server's plain port sends other machines to https.
+messages::error moved(const std::string& server, std::string_view place) {
+  const auto scheme = place.find("://");
+  const auto host = place.substr(0, place.find('/', scheme == place.npos ? 0 : scheme + 3));
+  return {
+    errc::invalid_argument,
+    server + " sends to another address; use --server " + printable(host)};
+}
+
 bool worth_retrying(const messages::error& e) {
   return e.code == errc::unavailable || e.code == errc::too_many_requests;
 }
@@ -128,6 +137,7 @@ std::string path_of(const odata_query& q) {
 api::api(std::string server, std::string token, std::string trusted)
   : server_(std::move(server)),
     token_(std::move(token)),
+    has_root_(!trusted.empty()),
     client_(
       {.unix_socket = {},
        .ca_file = {},
@@ -160,7 +170,7 @@ messages::result<json> api::first(const odata_query& q, const std::string& what)
 messages::result<json> api::get(const std::string& path) {
   auto text = send("GET", path, nullptr);
   for (const auto wait : retry_after) {
-    if (text || !worth_retrying(text.error())) {
+    if (text || !worth_retrying(text.error()) || client_.distrusted() != runtime::distrust::none) {
       break;
     }
     std::this_thread::sleep_for(wait);
@@ -241,7 +251,7 @@ messages::result<void> api::stream(
   r.body_sink = sink;
   const auto reply = client_.send(r);
   if (!reply) {
-    return tl::unexpected(messages::with_context(server_, reply.error()));
+    return tl::unexpected(explain(reply.error()));
   }
   if (reply->status < 200 || reply->status > 299) {
     return tl::unexpected(error_of_reply(reply->status, reply->body));
@@ -269,14 +279,30 @@ api::send(const std::string& method, const std::string& path, const json* body) 
   }
   auto reply = client_.send(r);
   if (!reply) {
-    return tl::unexpected(messages::with_context(
-      reply.error().code == errc::unavailable ? "cannot reach " + server_ : server_,
-      reply.error()));
+    return tl::unexpected(explain(reply.error()));
+  }
+  if (const auto place = reply->header("location");
+      (reply->status == 301 || reply->status == 308) && !place.empty()) {
+    return tl::unexpected(moved(server_, place));
   }
   if (reply->status < 200 || reply->status > 299) {
     return tl::unexpected(error_of_reply(reply->status, reply->body));
   }
   return std::move(reply->body);
+}
+
+messages::error api::explain(messages::error e) const {
+  if (client_.distrusted() == runtime::distrust::chain) {
+    e.detail += has_root_
+                  ? "; what --ca, SLIPWAY_CA or the login names is not its root certificate"
+                  : "; name its root certificate with --ca FILE or SLIPWAY_CA. An own "
+                    "authority's is keys/ca/root.pem on the server and http://ca.DOMAIN/ca.pem";
+  } else if (client_.distrusted() == runtime::distrust::name) {
+    e.detail += "; --server takes a name that it is for, such as https://api.DOMAIN";
+  }
+  return messages::with_context(
+    e.code == errc::unavailable ? "cannot reach " + server_ : server_,
+    std::move(e));
 }
 
 messages::error error_of_reply(int status, std::string_view body) {

@@ -32,7 +32,7 @@ std::string path_of(const odata_query& q);
 /// The documented HTTP API, authenticated. Blocking; one thread at a time.
 class api {
 public:
-  /// `trusted`: PEM of further roots; "" = the system's only.
+  /// A server whose certificate cannot be trusted is `unavailable`, with what to do in the text. `trusted`: PEM of further roots; "" = the system's only.
   api(std::string server, std::string token, std::string trusted = "");
 
   [[nodiscard]] const std::string& server() const { return server_; }
@@ -75,11 +75,13 @@ public:
 private:
   [[nodiscard]] messages::result<std::string>
   send(const std::string& method, const std::string& path, const nlohmann::json* body);
+  [[nodiscard]] messages::error explain(messages::error e) const;
   [[nodiscard]] runtime::http_request request(const std::string& method, const std::string& path)
     const;
 
   std::string server_;
   std::string token_;
+  bool has_root_;
   runtime::http_client client_;
 };
 

@@ -152,7 +152,11 @@ messages::result<void> image_maker::push(service_job& job, const runtime::regist
   static_cast<void>(engine_.remove_image(job.location + ":latest"));
   if (!pushed) {
     show(job, phase::failed);
-    return tl::unexpected(messages::with_context("push", pushed.error()));
+    auto why = pushed.error();
+    if (why.detail.find("x509: ") != std::string::npos) {  // as every engine written in Go says it
+      why.detail += "; `sudo slipway trust` makes the engine trust the server's root certificate";
+    }
+    return tl::unexpected(messages::with_context("push", std::move(why)));
   }
   job.digest = *pushed;
   return {};

@@ -191,6 +191,7 @@ struct http_client::impl {
   CURLM* multi = nullptr;
   CURL* easy = nullptr;
   std::atomic<bool> cancelled{false};
+  distrust distrusted = distrust::none;
   char error_text[CURL_ERROR_SIZE] = {};
 
   explicit impl(options o) : opts(std::move(o)) {
@@ -216,6 +217,7 @@ struct http_client::impl {
   void set_connection(const http_request& r);
   void set_body(const http_request& r, transfer& t);
   result<http_reply> run(transfer& t);
+  [[nodiscard]] distrust distrust_of(CURLcode code) const;
   [[nodiscard]] error explain(CURLcode code, const transfer& t) const;
 };
 
@@ -277,6 +279,19 @@ void http_client::impl::set_body(const http_request& r, transfer& t) {
   set(CURLOPT_WRITEDATA, static_cast<void*>(&t));
 }
 
+distrust http_client::impl::distrust_of(CURLcode code) const {
+  if (code == CURLE_SSL_CACERT_BADFILE) {
+    return distrust::chain;
+  }
+  if (code != CURLE_PEER_FAILED_VERIFICATION) {
+    return distrust::none;
+  }
+  // libcurl looks at the name before it keeps what became of the chain: 1 says that it has not.
+  long chain = 0;
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &chain);
+  return chain > 1 ? distrust::chain : distrust::name;
+}
+
 error http_client::impl::explain(CURLcode code, const transfer& t) const {
   if (t.gave_up.code != errc::none) {
     return t.gave_up;
@@ -290,9 +305,11 @@ error http_client::impl::explain(CURLcode code, const transfer& t) const {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
       return {errc::unavailable, text};
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return {errc::unavailable, "its certificate cannot be trusted: " + text};
+    case CURLE_SSL_CACERT_BADFILE:
+      return {errc::unavailable, "the root certificate to trust cannot be used: " + text};
     case CURLE_OPERATION_TIMEDOUT: {
       curl_off_t before_request = 0;
       curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &before_request);
@@ -347,6 +364,7 @@ result<http_reply> http_client::impl::run(transfer& t) {
     }
   }
   if (code != CURLE_OK) {
+    distrusted = distrust_of(code);
     return tl::unexpected(explain(code, t));
   }
   long status = 0;
@@ -363,6 +381,7 @@ http_client& http_client::operator=(http_client&&) noexcept = default;
 result<http_reply> http_client::send(const http_request& r) {
   auto& c = *impl_;
   c.cancelled = false;
+  c.distrusted = distrust::none;
   if (r.method.empty() || has_control(r.method) || r.method.find(' ') != std::string::npos) {
     return fail(errc::invalid_argument, "method is malformed");
   }
@@ -380,6 +399,10 @@ result<http_reply> http_client::send(const http_request& r) {
   c.set_body(r, t);
   c.set(CURLOPT_HTTPHEADER, headers->get());
   return c.run(t);
+}
+
+distrust http_client::distrusted() const {
+  return impl_->distrusted;
 }
 
 void http_client::cancel() {

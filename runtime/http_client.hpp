@@ -35,6 +35,13 @@ struct http_reply {
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
 };
 
+/// What is wrong with a server's certificate.
+enum class distrust {
+  none,
+  chain,  ///< no trusted root signed it, it has expired, or the root to trust cannot be read
+  name,   ///< it is for other hosts
+};
+
 /// Blocking HTTP(S) on libcurl; keeps connections. One thread at a time: use it from a detached actor or a plain program.
 class http_client {
 public:
@@ -51,6 +58,8 @@ public:
 
   /// Any HTTP status is a reply. Errors: unavailable (cannot connect or resolve), timed_out, too_large, io_failed, invalid_argument (url).
   [[nodiscard]] messages::result<http_reply> send(const http_request& r);
+  /// Why the last `send` failed (unavailable) on the server's certificate, if it did: trying again does not help.
+  [[nodiscard]] distrust distrusted() const;
   /// Makes a `send` of another thread end with an error; sticky until the next `send` begins.
   void cancel();
 

@@ -8,7 +8,11 @@ class posix_http : public http_port {
 public:
   explicit posix_http(runtime::http_client::options o) : client_(std::move(o)) {}
   messages::result<runtime::http_reply> send(const runtime::http_request& r) override {
-    return client_.send(r);
+    auto got = client_.send(r);
+    if (!got && client_.distrusted() == runtime::distrust::chain) {
+      got.error().detail += "; config.json names the platform's own root as balenaRootCA";
+    }
+    return got;
   }
   void cancel() override { client_.cancel(); }
 

@@ -133,6 +133,41 @@ TEST_CASE("a client that does not trust the authority does not talk") {
   const auto refused = stranger.send(r);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == messages::errc::unavailable);
+  CHECK(stranger.distrusted() == distrust::chain);
+  const auto other = make_root("localhost", now_ms());
+  http_client misled({.unix_socket = {}, .ca_file = {}, .ca_pem = other->chain, .user_agent = {}});
+  CHECK_FALSE(misled.send(r));
+  CHECK(misled.distrusted() == distrust::chain);
+  http_client broken({.unix_socket = {}, .ca_file = {}, .ca_pem = "no PEM", .user_agent = {}});
+  CHECK_FALSE(broken.send(r));
+  CHECK(broken.distrusted() == distrust::chain);
+  CHECK(f.server->count().requests == 0);
+}
+
+TEST_CASE(
+  "a client tells a name that the certificate is not for from a root that it does not know") {
+  const fixture f;
+  auto client = f.client();
+  http_request r;
+  r.url = "https://127.0.0.1:" + std::to_string(f.server->tls_port_number()) + "/";
+  REQUIRE_FALSE(client.send(r));
+  CHECK(client.distrusted() == distrust::name);
+  r.url = f.url("/");
+  REQUIRE(client.send(r));
+  CHECK(client.distrusted() == distrust::none);
+}
+
+TEST_CASE("a client whose root has signed a new certificate goes on, also on a new connection") {
+  const fixture f;
+  auto client = f.client();
+  http_request r;
+  r.url = f.url("/");
+  REQUIRE(client.send(r));
+  f.renew();
+  REQUIRE(client.send(r));
+  CHECK(f.server->count().tls_connections == 1);
+  auto fresh = f.client();
+  REQUIRE(fresh.send(r));
 }
 
 TEST_CASE("64 MiB arrive whole in both directions, as a file, a body and a stream") {
