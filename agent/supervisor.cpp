@@ -35,6 +35,9 @@ void supervisor_state::start_provisioner() {
 }
 
 void supervisor_state::registered_as(const registered& m) {
+  if (stopping || failed) {
+    return;  // said before the provisioner heard of it; who starts now would never be told to end
+  }
   identity = m;
   world.identity_known(m);
   start_workers();
@@ -178,7 +181,7 @@ std::string supervisor_state::api_secret() {
 
 void supervisor_state::announced_now() {
   link_allowed = true;
-  if (poller_actor && !link) {
+  if (poller_actor && !link && !stopping && !failed) {
     start_link();
   }
 }
@@ -238,6 +241,9 @@ void supervisor_state::down(const caf::down_msg& m) {
 }
 
 void supervisor_state::revive_workers() {
+  if (stopping) {
+    return;
+  }
   failed = false;
   link_allowed = false;  // the new provisioner says so again
   start_provisioner();

@@ -243,6 +243,22 @@ struct running_fixture : fixture {
 
 }  // namespace
 
+TEST_CASE("a stop while the device registers starts nothing more and ends") {
+  fixture f(false);
+  const auto answer = f.http.answer;
+  f.http.answer = [&](const runtime::http_request& r) {
+    caf::anon_send_exit(f.actor, caf::exit_reason::user_shutdown);
+    return answer(r);
+  };
+  f.boot();
+  f.world.advance(1s);
+  CHECK(f.overlay == nullptr);
+  CHECK_FALSE(f.runs());
+  const auto asked = f.http.asked.size();
+  f.world.advance(3600s);
+  CHECK(f.http.asked.size() == asked);
+}
+
 TEST_CASE("what only shows the device is answered at once") {
   running_fixture f;
   CHECK(f.call("GET", "/ping").body == "OK");
