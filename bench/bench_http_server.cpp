@@ -1,5 +1,8 @@
 // The HTTP server under wrk: `bench_http` starts it; scripts and people may run it alone.
+#include "runtime/certificates.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/http_server.hpp"
+#include "runtime/tls_context.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,6 +10,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <memory>
 #include <string>
 
 using slipway::runtime::awaitable;
@@ -14,7 +19,25 @@ using slipway::runtime::exchange;
 using slipway::runtime::http_server;
 using slipway::runtime::response;
 
-/// Usage: bench_http_server THREADS [FILE]. Prints its port, serves until its input ends.
+namespace {
+
+/// A certificate for `localhost` of an authority made here, whose root is written to `folder`.
+std::shared_ptr<slipway::runtime::tls_context> secured(const std::string& folder) {
+  using namespace slipway::runtime;
+  const auto root = make_root("localhost", now_ms());
+  const auto leaf = root ? make_leaf(*root, {"localhost"}, now_ms()) : root;
+  auto context = std::make_shared<tls_context>(tls_context::options{});
+  if (!leaf || !context->use({*leaf}, now_ms())) {
+    return nullptr;
+  }
+  std::ofstream(folder + "/root.pem", std::ios::binary) << root->chain;
+  return context;
+}
+
+}  // namespace
+
+/// Usage: bench_http_server THREADS [FILE [FOLDER]]. Prints its port, serves until its input ends.
+/// With FOLDER, where it writes root.pem, a second port speaks TLS and is printed behind the first.
 /// `/` is a small answer, `/json` 2 KiB, `/post` reads its body, `/file` is FILE.
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
@@ -22,6 +45,13 @@ int main(int argc, char** argv) {
   const auto size = file < 0 ? 0 : ::lseek(file, 0, SEEK_END);
   http_server::options o;
   o.threads = threads;
+  if (argc > 3) {
+    o.tls = {"127.0.0.1", 0, secured(argv[3])};
+    if (o.tls.context == nullptr) {
+      std::fprintf(stderr, "no certificate can be made\n");
+      return 2;
+    }
+  }
   auto server = http_server::open(o);
   if (!server) {
     std::fprintf(stderr, "%s\n", server.error().detail.c_str());
@@ -46,7 +76,11 @@ int main(int argc, char** argv) {
       co_await x.respond(response::text(200, "hello"));
     }
   });
-  std::printf("%d\n", (*server)->port());
+  if (argc > 3) {
+    std::printf("%d %d\n", (*server)->port(), (*server)->tls_port_number());
+  } else {
+    std::printf("%d\n", (*server)->port());
+  }
   std::fflush(stdout);
   char c = 0;
   while (::read(0, &c, 1) > 0) {

@@ -22,11 +22,11 @@ SERVED = ("", "api.", "dashboard.", "logs.")
 ABSENT = ("builder.", "delta.", "tunnel.", "vpn.", "cloudlink.", "git.", "0f.devices.", "actions.devices.", "nosuch.")
 
 
-def given_certificate(folder, name, hosts, days=30):
+def given_certificate(folder, name, hosts):
     """A self-signed chain and key as an operator might bring them."""
     chain, key = f"{folder}/{name}.pem", f"{folder}/{name}.key"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
          "-subj", f"/CN={name}", "-addext", "subjectAltName=" + ",".join("DNS:" + h for h in hosts),
          "-keyout", key + ".new", "-out", chain + ".new"], check=True, capture_output=True)
     os.chmod(key + ".new", 0o600)
@@ -283,18 +283,38 @@ class GivenCertificatesTest(unittest.TestCase):
                 kept = at.connect("api." + DOMAIN, at.context(chain))
                 old = kept.getpeercert(binary_form=True)
 
-                with open(chain, "w", encoding="ascii") as file:
-                    file.write("broken")
-                self.until(lambda: "cannot be used" in at.server.text())
-                self.assertEqual(self.certificate(at, devices), old)
-
+                self.refuses_what_cannot_be_used(at, folder, chain, key, kept, lambda: self.certificate(at, devices) == old)
                 given_certificate(folder, "first", [DOMAIN, "*." + DOMAIN])
                 self.until(lambda: self.certificate(at, devices) != old)
-                kept.sendall(f"GET /ping HTTP/1.1\r\nHost: api.{DOMAIN}\r\n\r\n".encode())
-                self.assertIn(b"200 OK", kept.recv(4096))
+                self.still_answers(kept)
                 kept.close()
             finally:
                 at.close()
+
+    def refuses_what_cannot_be_used(self, at, folder, chain, key, kept, old_is_served):
+        """Each fault is told in the log, the old certificate stays, and an open connection goes on."""
+        stranger, _ = given_certificate(folder, "stranger", [DOMAIN])
+        expired, expired_key = given_certificate(folder, "expired", [DOMAIN])
+        subprocess.run(["openssl", "x509", "-in", expired, "-signkey", expired_key, "-days", "-1", "-out", expired + ".new"],
+                       check=True, capture_output=True)
+        os.rename(expired + ".new", expired)
+        def put(path, source):
+            shutil.copy(source, path + ".new")
+            os.rename(path + ".new", path)
+        def expire():
+            put(key, expired_key)
+            put(chain, expired)
+        for change, said in ((lambda: put(chain, "/etc/hostname"), "the certificate cannot be read"),
+                             (lambda: put(chain, stranger), "the private key is not the certificate's"),
+                             (expire, "the certificate has expired"), (lambda: os.remove(key), "No such file")):
+            change()
+            self.until(lambda said=said: any("the old ones stay in use" in line and said in line for line in at.server.log))
+            self.assertTrue(old_is_served(), said)
+            self.still_answers(kept)
+
+    def still_answers(self, kept):
+        kept.sendall(f"GET /ping HTTP/1.1\r\nHost: api.{DOMAIN}\r\n\r\n".encode())
+        self.assertIn(b"200 OK", kept.recv(4096))
 
     def certificate(self, at, root):
         with at.connect("api." + DOMAIN, at.context(root, check_hostname=False, verify_mode=ssl.CERT_NONE)) as s:

@@ -117,12 +117,12 @@ class Slipwayd:
         self.https_port = None
         self.log = []
 
-    def start(self, env=None, wait=True, http="127.0.0.1:0"):
+    def start(self, env=None, wait=True, http="127.0.0.1:0", overlay="tcp://127.0.0.1:0"):
         self.log = []
         self.port = None
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", os.path.join(self.folder, "data"),
-             "--http", http, "--overlay", "tcp://127.0.0.1:0", "--admin-file", self.admin_file],
+             "--http", http, "--overlay", overlay, "--admin-file", self.admin_file],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
