@@ -27,15 +27,20 @@ using messages::result;
 
 namespace {
 
-result<void> append_one(storage::store& store, entity_ref entity, const domain::draft& d) {
-  if (d.events().empty()) {
-    return {};
-  }
+messages::commit first_commit(entity_ref entity, const domain::draft& d) {
   messages::commit c;
   c.entity = entity;
   c.expected_version = messages::any_version;  // nobody else writes yet
   c.time = d.now();
   c.events = d.events();
+  return c;
+}
+
+result<void> append_one(storage::store& store, entity_ref entity, const domain::draft& d) {
+  if (d.events().empty()) {
+    return {};
+  }
+  const auto c = first_commit(entity, d);
   const auto done = store.log->append({&c, 1});
   return done.at(0) ? result<void>{} : tl::unexpected(done.at(0).error());
 }
@@ -46,6 +51,57 @@ result<void> add_catalog(const domain::schema& model, storage::store& store) {
   domain::draft d(model, *view, now_ms());
   domain::seed_catalog(d, [&] { return store.log->next_id(0); });
   return append_one(store, catalog, d);
+}
+
+messages::entity_ref anywhere(storage::store& store, entity_kind kind) {
+  const auto partition = static_cast<int>(random_u64() % messages::partition_count);
+  return {kind, store.log->next_id(partition)};
+}
+
+domain::rule_context context_of(storage::store& store, entity_ref entity) {
+  const auto partition = static_cast<int>(entity.id % messages::partition_count);
+  return {entity, [&store, partition] { return store.log->next_id(partition); }, random_hex, ""};
+}
+
+result<std::int64_t> provider_of_hosts(const domain::schema& model, storage::store& store) {
+  const auto view = store.rows->view();
+  if (const auto id = domain::host_provider(*view)) {
+    return *id;
+  }
+  const auto entity = anywhere(store, entity_kind::organization);
+  domain::draft d(model, *view, now_ms());
+  auto made = domain::seed_host_provider(d, context_of(store, entity));
+  const auto done = made ? append_one(store, entity, d) : result<void>{};
+  return done ? made : tl::unexpected(done.error());
+}
+
+// All in one append: a first start waits for the disk once, not 85 times.
+result<void> add_hosts(const domain::schema& model, storage::store& store) {
+  const auto types = domain::types_without_host(*store.rows->view());
+  if (types.empty()) {
+    return {};
+  }
+  const auto provider = provider_of_hosts(model, store);
+  if (!provider) {
+    return tl::unexpected(provider.error());
+  }
+  const auto view = store.rows->view();
+  std::vector<messages::commit> commits;
+  for (const auto type : types) {
+    const auto entity = anywhere(store, entity_kind::fleet);
+    domain::draft d(model, *view, now_ms());
+    const auto made = domain::seed_host(d, context_of(store, entity), type, *provider);
+    if (!made) {
+      return tl::unexpected(messages::with_context("host application", made.error()));
+    }
+    commits.push_back(first_commit(entity, d));
+  }
+  for (const auto& done : store.log->append(commits)) {
+    if (!done) {
+      return tl::unexpected(done.error());
+    }
+  }
+  return {};
 }
 
 result<void> mend_organizations(const domain::schema& model, storage::store& store) {
@@ -122,13 +178,8 @@ add_user(const domain::schema& model, storage::store& store, const administrator
   const auto& u = domain::numbers::get().user;
   const auto view = store.rows->view();
   domain::draft d(model, *view, now_ms());
-  const auto partition = static_cast<int>(random_u64() % messages::partition_count);
-  const entity_ref entity{entity_kind::user, store.log->next_id(partition)};
-  const domain::rule_context context{
-    entity,
-    [&] { return store.log->next_id(partition); },
-    random_hex,
-    ""};
+  const auto entity = anywhere(store, entity_kind::user);
+  const auto context = context_of(store, entity);
   messages::create_row cmd;
   cmd.by.kind = messages::requester_kind::platform;
   cmd.resource = u.resource;
@@ -172,6 +223,9 @@ result<void> mend_users(const domain::schema& model, storage::store& store) {
 result<bootstrap_result>
 bootstrap(const domain::schema& model, storage::store& store, const std::string& admin_file) {
   if (auto ok = add_catalog(model, store); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  if (auto ok = add_hosts(model, store); !ok) {
     return tl::unexpected(ok.error());
   }
   if (auto ok = mend_users(model, store); !ok) {

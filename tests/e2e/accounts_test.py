@@ -346,10 +346,10 @@ class KeyTest(AccountsTest):
                       {"organizations": [1]}):
             self.refused(api.post("/api-key/user/full", {"name": "k", "scope": wrong}), 400)
         reader = SERVER.client(api.post("/api-key/user/full", {"name": "r", "scope": {"readOnly": True}}).json)
-        self.assertEqual(len(reader.rows("/v7/application")), 1)
+        self.assertEqual(len(reader.rows("/v7/application?$filter=is_host eq false")), 1)
         self.refused(reader.post("/v7/application_tag", {"application": fleet, "tag_key": "a", "value": ""}), 401)
         legacy = SERVER.client(api.post(f"/application/{fleet}/generate-api-key").json)
-        self.assertEqual([a["id"] for a in legacy.rows("/v7/application")], [fleet])
+        self.assertEqual([a["id"] for a in legacy.rows("/v7/application?$filter=is_host eq false")], [fleet])
         self.refused(legacy.patch(f"/v7/organization({organization})", {"name": "Mine"}), 401)
         self.refused(api.post(f"/api-key/application/{fleet}/provisioning", {"uses": 0}), 400)
         self.assertEqual(api.post(f"/api-key/application/{fleet}/provisioning", {"uses": 1}).status, 200)

@@ -359,8 +359,9 @@ class ResourcesTest(ApiTest):
         provisioning = SERVER.client(tenant.provisioning_key())
         self.assertEqual(device["api"].get("/actor/v1/whoami").status, 200)
         self.assertEqual(tenant.api.delete(f"/v7/application({tenant.fleet})").status, 200)
-        for resource in ("application", "device", "release", "service", "image", "service_install"):
-            self.assertEqual(tenant.api.rows("/v7/" + resource), [], resource)
+        of_fleets = "belongs_to__application/any(a:a/is_host eq false)"
+        for path in ("application?$filter=is_host eq false", "device", f"release?$filter={of_fleets}", "service", "image", "service_install"):
+            self.assertEqual(tenant.api.rows("/v7/" + path), [], path)
         self.refused(device["api"].get("/actor/v1/whoami"), 401)
         self.refused(provisioning.get("/actor/v1/whoami"), 401)
 
@@ -389,8 +390,11 @@ class IsolationTest(ApiTest):
     def test_another_user_sees_nothing_of_it(self):
         for resource in ("application", "device", "release", "image", "service", "device_environment_variable",
                          "organization", "user", "service_install", "organization_membership"):
-            theirs = {r["id"] for r in self.ann.api.rows("/v7/" + resource)}
-            mine = {r["id"] for r in self.bob.api.rows("/v7/" + resource)}
+            # Hosts are everybody's.
+            path = "/v7/" + resource + {"application": "?$filter=is_host eq false",
+                                        "release": "?$filter=belongs_to__application/any(a:a/is_host eq false)"}.get(resource, "")
+            theirs = {r["id"] for r in self.ann.api.rows(path)}
+            mine = {r["id"] for r in self.bob.api.rows(path)}
             self.assertTrue(theirs, resource)
             self.assertFalse(theirs & mine, resource)
 
@@ -453,13 +457,15 @@ class IsolationTest(ApiTest):
         tenant.api.create("application_environment_variable", application=tenant.fleet, name="A", value="secret")
         tenant.given_device()
         self.assertTrue(self.guest.rows("/v7/device_type"))
-        self.assertEqual(self.guest.rows("/v7/application"), [])
+        # Hosts are everybody's.
+        fleets = "/v7/application?$filter=is_host eq false"
+        self.assertEqual(self.guest.rows(fleets), [])
         self.addCleanup(tenant.api.patch, f"/v7/application({tenant.fleet})", {"is_public": False})
         self.assertEqual(tenant.api.patch(f"/v7/application({tenant.fleet})", {"is_public": True}).status, 200)
-        self.assertEqual([a["id"] for a in self.guest.rows("/v7/application")], [tenant.fleet])
+        self.assertEqual([a["id"] for a in self.guest.rows(fleets)], [tenant.fleet])
         for resource in ("application_environment_variable", "device", "user", "organization", "api_key"):
             self.assertEqual(self.guest.rows("/v7/" + resource), [], resource)
-        expanded = self.guest.rows("/v7/application?$expand=application_environment_variable,owns__device")
+        expanded = self.guest.rows(fleets + "&$expand=application_environment_variable,owns__device")
         self.assertEqual(expanded[0]["application_environment_variable"], [])
         self.assertEqual(expanded[0]["owns__device"], [])
         self.assertIn(self.guest.patch(f"/v7/application({tenant.fleet})", {"app_name": "mine"}).status, (200, 401))

@@ -161,6 +161,16 @@ std::int64_t installation::given(std::string_view resource, named_values values)
   return *id;
 }
 
+domain::decision installation::seed(entity_kind kind, const seeding& make) {
+  const entity_ref entity{kind, next_id()};
+  domain::draft d(*model, rows, now);
+  const auto made = make(d, context(entity));
+  if (made) {
+    apply(entity, d);
+  }
+  return made;
+}
+
 std::int64_t installation::given_user(const std::string& name) {
   return given("user", {{"username", name}, {"password", "a hash"}});
 }

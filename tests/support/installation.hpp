@@ -5,6 +5,7 @@
 #include "messages/requester.hpp"
 #include "tests/support/memory_rows.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +58,10 @@ public:
     }
     return decided;
   }
+
+  /// What a start of the server adds, decided as a new entity of this kind.
+  using seeding = std::function<domain::decision(domain::draft&, const domain::rule_context&)>;
+  domain::decision seed(messages::entity_kind kind, const seeding& make);
 
   // What is there, by the platform. They end the process when the rules refuse.
   std::int64_t given_user(const std::string& name);

@@ -37,8 +37,10 @@ class Organizations(Cases):
         text = guest.balena("device-type", "list", "--all").table("slug", "aliases", "arch", "name")
         self.assertEqual({row["slug"] for row in text}, set(by_slug))
 
-    def test_device_types_with_an_operating_system_are_none_before_one_is_published(self):
-        self.assertEqual(self.ann.balena("device-type", "list", "--json").json, [])
+    def test_all_device_types_of_the_server_are_supported(self):
+        supported = {row["slug"] for row in self.ann.balena("device-type", "list", "--json").json}
+        self.assertLessEqual({TYPE, "raspberrypi3"}, supported)
+        self.assertLessEqual(supported, {row["slug"] for row in self.ann.balena("device-type", "list", "--all", "--json").json})
 
 
 class Fleets(Cases):

@@ -128,7 +128,7 @@ export async function define({ scene, client, assert, folder }) {
     assert.equal((await deviceType.getBySlugOrName(one.name)).slug, TYPE);
     assert.equal(await deviceType.getName(TYPE), one.name);
     assert.equal(await deviceType.getSlugByName(one.name), TYPE);
-    assert.deepEqual(await deviceType.getAllSupported(), []);
+    assert.ok((await deviceType.getAllSupported()).some((t) => t.id === one.id));
     await refused(deviceType.get('no-such'), /Invalid device type/);
     assert.equal(typeof (await config.getAll()).deviceUrlsBase, 'string');
     assert.ok((await config.getDeviceTypes()).some((t) => t.slug === TYPE && t.arch === 'amd64'));

@@ -164,6 +164,11 @@ SYSTEMS = [
                    "release_tag": [{"tag_key": "version", "value": "6.0.0"}]},
                   {"id": "{os61}", "known_issue_list": None, "raw_version": "6.1.0", "variant": "", "phase": None, "release_tag": []}]}),
          role="guest"),
+    # Clients show no version for a release that begins with 0.0.0 and has no tag of one.
+    Case("4.11", "os versions of a type that nobody provides images for",
+         get("application?$select=is_for__device_type&$expand={VERSIONS}&$filter=is_host eq true and is_for__device_type/any(dt:dt/slug in ('raspberrypi3'))",
+             {"is_for__device_type": [{"slug": "raspberrypi3"}], "application_tag": [], "owns__release": [
+                 {"id": INT, "known_issue_list": None, "raw_version": "0.0.0", "variant": "", "phase": None, "release_tag": []}]}), role="guest"),
     Case("4.11", "os download: there are no images to be had",
          refused("GET", "/device-types/v1/{kind}/images/6.0.0/download-size", 404),
          refused("GET", "/download?deviceType={kind}&version=6.0.0", 404, answer=ANY), role="guest"),
