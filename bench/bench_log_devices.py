@@ -76,7 +76,7 @@ def main():
     server = Slipwayd(os.path.join(args.bin, "slipwayd")).start()
     try:
         admin = server.login()
-        organization = admin.rows("/v7/organization")[0]["id"]
+        organization = admin.rows("/v7/organization?$filter=handle ne 'slipway_os'")[0]["id"]
         kind = admin.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
         fleet = admin.create("application", app_name="logs", organization=organization, is_for__device_type=kind)["id"]
         key = admin.post(f"/api-key/application/{fleet}/provisioning", {}).json

@@ -78,7 +78,7 @@ class client:
 def make_fleet(address, name="bench"):
     token = client(address).call("POST", "/login_", {"username": "bench", "password": "bench-password"})
     api = client(address, token)
-    organization = api.call("GET", "/v7/organization")["d"][0]["id"]
+    organization = api.call("GET", "/v7/organization?$filter=handle%20ne%20'slipway_os'")["d"][0]["id"]
     kind = api.call("GET", "/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")["d"][0]["id"]
     fleet = api.call("POST", "/v7/application", {"app_name": name, "organization": organization, "is_for__device_type": kind})
     names = ["one", "two", "three"]

@@ -134,7 +134,8 @@ void core_side::start(const std::string& program) {
 
 void core_side::make_fleet() {
   api a(base_, token_);
-  const auto organization = a.call("GET", "/v7/organization").at("d").at(0).at("id");
+  const auto organization =
+    a.call("GET", "/v7/organization?$filter=handle%20ne%20'slipway_os'").at("d").at(0).at("id");
   const auto kind = a.call("GET", "/v7/device_type?$filter=slug%20eq%20'generic-amd64'&$select=id")
                       .at("d")
                       .at(0)

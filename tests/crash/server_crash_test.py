@@ -141,7 +141,7 @@ class Trial:
         admin = self.server.login()
         self.device_type = "generic-amd64"
         kind = admin.rows("/v7/device_type?$filter=slug eq 'generic-amd64'")[0]["id"]
-        organization = admin.rows("/v7/organization")[0]["id"]
+        organization = admin.rows("/v7/organization?$filter=handle ne 'slipway_os'")[0]["id"]
         self.fleet = admin.create("application", app_name="fleet", organization=organization, is_for__device_type=kind)["id"]
         self.token = admin.token
 

@@ -140,7 +140,7 @@ class World:
         self.api.seconds = 120  # the server answers for a device after 50 s at the latest
         self.registry = ServerRegistry(self.folder, self.server.port)
         self.engine = Engine(self.folder, self.registry.host)
-        organization = self.api.rows("/v7/organization?$select=id")[0]["id"]
+        organization = self.api.rows("/v7/organization?$select=id&$filter=handle ne 'slipway_os'")[0]["id"]
         kind = self.api.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
         self.fleet = self.api.create("application", app_name="actions", organization=organization,
                                      is_for__device_type=kind)["id"]

@@ -127,7 +127,7 @@ class HostsTest(unittest.TestCase):
         config = json.loads(self.at.ask("api." + DOMAIN, "/config").text)
         self.assertEqual(config["registryHost"], f"registry2.{DOMAIN}:{self.at.port}")
         api = self.at.server.login()
-        organization = api.rows("/v7/organization")[0]["id"]
+        organization = api.rows("/v7/organization?$filter=handle ne 'slipway_os'")[0]["id"]
         kind = api.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
         fleet = api.create("application", app_name="cars", organization=organization, is_for__device_type=kind)["id"]
         file = api.post("/download-config", {"appId": fleet, "version": "1.0.0", "deviceType": "generic-amd64"}).json
@@ -198,7 +198,7 @@ class HostsTest(unittest.TestCase):
         # The registry's host must resolve: skopeo runs where /etc/hosts has it.
         self.assertEqual(os.geteuid(), 0, "needs root")
         api = self.at.server.login()
-        organization = api.rows("/v7/organization")[0]["id"]
+        organization = api.rows("/v7/organization?$filter=handle ne 'slipway_os'")[0]["id"]
         kind = api.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
         fleet = api.create("application", app_name="boats", organization=organization, is_for__device_type=kind)["id"]
         service = api.create("service", application=fleet, service_name="main")["id"]
