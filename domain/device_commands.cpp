@@ -238,6 +238,7 @@ decision decide(draft& d, const rule_context& c, const messages::report_state& c
   if (cmd.has_apps) {
     report_services(d, c, *device, cmd.services);
   }
+  hooks::record_history(d, c, cmd.by.actor, *device, c.entity.id);
   if (cmd.metrics_due || !d.events().empty()) {
     d.change(t.resource, c.entity.id, cmd.metrics);
   }

@@ -214,6 +214,7 @@ checked after_write_device(draft& d, const rule_context& c, const change_set& se
       install_services(d, c, set.after, release);
     }
   }
+  record_history(d, c, set.by->actor, set.before, messages::id_of(set.after));
   return {};
 }
 

@@ -124,7 +124,7 @@ resource_def service_variable() {
   return r;
 }
 
-// What a device was and did. Kept for clients that ask: nothing is recorded yet.
+// What a device was and did (domain/history_rules.cpp). Fields that are called as the device's are what is kept of it.
 resource_def device_history() {
   return resource(
     48,

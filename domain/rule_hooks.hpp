@@ -45,6 +45,16 @@ void add_release_hooks(std::vector<entry>& table);
 void add_device_hooks(std::vector<entry>& table);
 void add_catalog_hooks(std::vector<entry>& table);
 void add_attachment_hooks(std::vector<entry>& table);
+void add_history_hooks(std::vector<entry>& table);
+
+/// After a write of a device, which was `before` (empty: it is new): when what its history keeps has changed, the row of until now ends
+/// and another begins. `actor` wrote it, 0 = the platform.
+void record_history(
+  draft& d,
+  const rule_context& c,
+  std::int64_t actor,
+  const messages::row& before,
+  std::int64_t device);
 
 /// A row per service of a release that the device is to run, for variables to hang on (balena-api.md 3.7).
 void install_services(

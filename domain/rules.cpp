@@ -46,6 +46,7 @@ const entry& of(std::uint16_t resource) {
     add_device_hooks(t);
     add_catalog_hooks(t);
     add_attachment_hooks(t);
+    add_history_hooks(t);
     return t;
   }();
   static const entry nothing;
