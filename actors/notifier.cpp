@@ -1,6 +1,7 @@
 #include "actors/notifier.hpp"
 
 #include "actors/log_follower.hpp"
+#include "domain/access.hpp"
 #include "domain/effects.hpp"
 #include "domain/numbers.hpp"
 #include "runtime/log.hpp"
@@ -39,12 +40,15 @@ struct notifier_state {
 
   void take(const record_batch& batch);
   void look_at(const log_record& r, const storage::read_view& view);
-  void look_at_keys(const event& e);
+  void look_at_keys(const messages::entity_ref& of, const event& e);
   void tell(const storage::read_view& view);
 };
 
-void notifier_state::look_at_keys(const event& e) {
+void notifier_state::look_at_keys(const messages::entity_ref& of, const event& e) {
   const auto& d = get().device;
+  if (e.resource == get().api_key.resource && of.kind == messages::entity_kind::device) {
+    to_admit.push_back(of.id);
+  }
   if (e.resource != d.resource) {
     return;
   }
@@ -62,7 +66,7 @@ void notifier_state::look_at_keys(const event& e) {
 
 void notifier_state::look_at(const log_record& r, const storage::read_view& view) {
   for (const auto& e : r.commit.events) {
-    look_at_keys(e);
+    look_at_keys(r.commit.entity, e);
   }
   const auto devices = domain::devices_to_notify(r.commit, view);
   to_notify.insert(to_notify.end(), devices.begin(), devices.end());
@@ -73,7 +77,7 @@ void notifier_state::tell(const storage::read_view& view) {
   std::vector<messages::admitted_device> admitted;
   for (const auto id : to_admit) {
     const auto row = view.get(d.resource, id);
-    const auto key = row ? as_text(field(*row, d.overlay_public_key)) : "";
+    const auto key = row ? domain::overlay_key_of(*row, view) : std::string();
     if (key.empty()) {
       to_revoke.push_back(id);
     } else {
@@ -144,7 +148,7 @@ std::vector<messages::admitted_device> admitted_devices(const storage::read_mode
   std::vector<messages::admitted_device> found;
   const auto view = rows.view();
   view->scan(d.resource, 0, [&](const messages::row& r) {
-    auto key = as_text(field(r, d.overlay_public_key));
+    auto key = domain::overlay_key_of(r, *view);
     if (!key.empty()) {
       found.push_back({messages::id_of(r), as_text(field(r, d.uuid)), std::move(key)});
     }

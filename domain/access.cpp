@@ -120,6 +120,14 @@ std::optional<entity_ref> entity_of_actor(std::int64_t actor, const row_source& 
   return std::nullopt;
 }
 
+std::string overlay_key_of(const row& device, const row_source& rows) {
+  const auto& k = n().api_key;
+  const std::array<value, 1> actor{field(device, n().device.actor)};
+  return rows.first(k.resource, k.is_of__actor, actor)
+           ? messages::as_text(field(device, n().device.overlay_public_key))
+           : "";
+}
+
 std::optional<entity_ref>
 entity_of(const schema& model, const resource_def& resource, const row& r, const row_source& rows) {
   if (resource.number == n().api_key.resource) {

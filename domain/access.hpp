@@ -103,6 +103,10 @@ role_on(const messages::requester& by, std::int64_t organization, std::int64_t a
   std::int64_t actor,
   const row_source& rows);
 
+/// The key that a device may open its overlay session with; "" = none. It has one as long as it has an API key: taking the last one away
+/// shuts it out everywhere.
+[[nodiscard]] std::string overlay_key_of(const messages::row& device, const row_source& rows);
+
 /// Which entity writes this row.
 [[nodiscard]] std::optional<messages::entity_ref> entity_of(
   const schema& model,

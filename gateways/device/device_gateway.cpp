@@ -48,40 +48,58 @@ awaitable<void> send_state(exchange& x, const std::string& etag, const std::stri
 
 }  // namespace
 
-bool device_gateway::may_read(const exchange& x, const target& t) {
-  const auto by = requester_of(*s_, x);
-  if (by && by->kind == requester_kind::device && by->id == t.device) {
-    heartbeats_.seen(t.device, t.poll_ms);
+// A deleted device has no key any more, so it cannot be told from a stranger: neither hears of a device whether it is there.
+bool device_gateway::is_stranger(const result<messages::requester>& by) {
+  return !by || by->kind == requester_kind::guest;
+}
+
+bool device_gateway::may_read(const messages::requester& by, const target& t) {
+  if (by.kind == requester_kind::device && by.id == t.device) {
+    if (!t.frozen) {
+      heartbeats_.seen(t.device, t.poll_ms);
+    }
     return true;
-  }
-  if (!by) {
-    return false;
   }
   const auto view = s_->store.rows->view();
   const auto row = view->get(get().device.resource, t.device);
-  const domain::access rights(*s_->model, *by, *view);
+  const domain::access rights(*s_->model, by, *view);
   return row && rights.may_do(domain::action::read_state, s_->model->at("device"), *row);
 }
 
-awaitable<void> device_gateway::get_state(exchange& x, std::string uuid) {
-  const auto t = targets_.find(uuid);
-  if (!t || t->frozen) {
-    // Before it is known who asks: a deleted device has no key any more. 304 says nothing about what it should be, so it keeps what it runs.
-    co_return co_await x.respond(empty_response(304));
+std::shared_ptr<const target>
+device_gateway::readable(const exchange& x, const std::string& uuid, response& otherwise) {
+  const auto by = requester_of(*s_, x);
+  if (is_stranger(by)) {
+    // It says nothing about what a device should be, so a deleted one keeps what it runs.
+    otherwise = empty_response(304);
+    return nullptr;
   }
-  if (!may_read(x, *t)) {
-    co_return co_await x.respond(error_response(errc::unauthorized, "not permitted"));
+  auto t = targets_.find(uuid);
+  if (!t || !may_read(*by, *t)) {
+    otherwise = error_response(errc::unauthorized, "no such device, or not permitted");
+    return nullptr;
+  }
+  if (t->frozen) {
+    otherwise = empty_response(304);
+    return nullptr;
+  }
+  return t;
+}
+
+awaitable<void> device_gateway::get_state(exchange& x, std::string uuid) {
+  response refusal;
+  const auto t = readable(x, uuid, refusal);
+  if (!t) {
+    co_return co_await x.respond(std::move(refusal));
   }
   co_await send_state(x, t->etag, t->body);
 }
 
 awaitable<void> device_gateway::get_state_v2(exchange& x, std::string uuid) {
-  const auto t = targets_.find(uuid);
-  if (!t || t->frozen) {
-    co_return co_await x.respond(empty_response(304));
-  }
-  if (!may_read(x, *t)) {
-    co_return co_await x.respond(error_response(errc::unauthorized, "not permitted"));
+  response refusal;
+  const auto t = readable(x, uuid, refusal);
+  if (!t) {
+    co_return co_await x.respond(std::move(refusal));
   }
   const auto& document = t->v2();
   co_await send_state(x, document.etag, document.body);
@@ -187,8 +205,9 @@ awaitable<void> device_gateway::report_state(exchange& x) {
 }
 
 awaitable<void> device_gateway::report_state_v2(exchange& x, std::string uuid) {
-  if (!targets_.find(uuid)) {
-    // A deleted device, whose key is no more, is let talk: an error would make it try for ever.
+  const auto by = requester_of(*s_, x);
+  if (is_stranger(by)) {
+    // A deleted device is let talk: an error would make it try for ever.
     co_return co_await x.respond(empty_response(200));
   }
   const auto asked = co_await read_report(x);

@@ -42,7 +42,11 @@ private:
     nlohmann::json body;  ///< an object that is not empty
   };
   /// The device's own key counts as a sign of life.
-  [[nodiscard]] bool may_read(const runtime::exchange& x, const target& t);
+  [[nodiscard]] bool may_read(const messages::requester& by, const target& t);
+  [[nodiscard]] static bool is_stranger(const messages::result<messages::requester>& by);
+  /// The target that this request may read now; else null and what is to be answered.
+  [[nodiscard]] std::shared_ptr<const target>
+  readable(const runtime::exchange& x, const std::string& uuid, runtime::response& otherwise);
   [[nodiscard]] bool may_report(const messages::requester& by, const target& t) const;
   /// Errors: unauthorized, when there is no such device, it is frozen, or the requester may not report for it.
   [[nodiscard]] messages::result<std::shared_ptr<const target>> reporting(

@@ -65,6 +65,19 @@ struct world {
       {entity_kind::device, id},
       {{event_type::row_changed, get().device.resource, id, {{field, std::move(v)}}}});
   }
+  /// Answers its row.
+  std::int64_t give_api_key(std::int64_t device) {
+    const auto& k = get().api_key;
+    const auto id = w.stored.store.log->next_id(3);
+    change_device(device, get().device.actor, device + 1'000'000);
+    write(
+      {entity_kind::device, device},
+      {{event_type::row_created,
+        k.resource,
+        id,
+        {{k.is_of__actor, device + 1'000'000}, {k.key, "hash" + std::to_string(id)}}}});
+    return id;
+  }
   void give_variable(messages::entity_ref entity, std::uint16_t resource, std::int64_t parent) {
     write(
       entity,
@@ -90,8 +103,11 @@ using ids = std::vector<std::int64_t>;
 
 TEST_CASE("a device's new overlay key is admitted, a removed key and a removed device are cut") {
   world o;
+  o.give_api_key(one);
+  o.give_api_key(two);
   o.change_device(one, get().device.overlay_public_key, std::string(40, 'k'));
   o.tell();
+  o.revoked.clear();
   REQUIRE(o.admitted.size() == 1);
   CHECK(
     o.admitted[0]
@@ -103,6 +119,26 @@ TEST_CASE("a device's new overlay key is admitted, a removed key and a removed d
   o.write({entity_kind::device, two}, {{event_type::row_removed, get().device.resource, two, {}}});
   o.tell();
   CHECK(o.revoked == ids{one, two});
+  CHECK(o.admitted.size() == 1);
+}
+
+TEST_CASE("a device whose last API key was revoked is cut, and let in again with a new one") {
+  world o;
+  const auto first = o.give_api_key(one);
+  const auto second = o.give_api_key(one);
+  o.change_device(one, get().device.overlay_public_key, std::string(40, 'k'));
+  o.tell();
+  const auto& k = get().api_key;
+  o.write({entity_kind::device, one}, {{event_type::row_removed, k.resource, first, {}}});
+  o.tell();
+  CHECK(o.revoked.empty());
+  o.write({entity_kind::device, one}, {{event_type::row_removed, k.resource, second, {}}});
+  o.tell();
+  CHECK(o.revoked == ids{one});
+  CHECK(actors::admitted_devices(*o.w.stored.store.rows).empty());
+  o.admitted.clear();
+  o.give_api_key(one);
+  o.tell();
   CHECK(o.admitted.size() == 1);
 }
 
@@ -158,7 +194,9 @@ TEST_CASE("what was in a batch that the notifier missed is told with the next") 
 
 TEST_CASE("an edge that joins is told of all devices with a key, and only of them") {
   world o;
+  o.give_api_key(one);
   o.change_device(one, get().device.overlay_public_key, std::string(40, 'k'));
+  o.change_device(two, get().device.overlay_public_key, std::string(40, 'm'));
   const auto table = actors::admitted_devices(*o.w.stored.store.rows);
   REQUIRE(table.size() == 1);
   CHECK(table[0].device == one);

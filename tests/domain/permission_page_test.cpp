@@ -67,6 +67,45 @@ ask for.
 )";
 
 constexpr auto ending = R"(
+## Routes
+
+Where an action is asked for over HTTP, and what is answered: to who `may`, to who `sees` the row and may not, to everybody `else`, and to a
+`guest`, who has no valid credential. Who does not see a row is told the same of it as of one that does not exist. `tests/e2e/permission_routes_test.py`
+walks this table with every role.
+
+| Route | Action | may | sees | else | guest |
+| --- | --- | --- | --- | --- | --- |
+| `GET /device/v3/:uuid/state` | `read_state` on device | 200 | 401 | 401 | 304 |
+| `GET /device/v2/:uuid/state` | `read_state` on device | 200 | 401 | 401 | 304 |
+| `GET /device/v3/fleet/:uuid/state` | `read_state` on application | 200 | 401 | 401 | 401 |
+| `PATCH /device/v3/state` | `report_state` on device | 200 | 401 | 401 | 401 |
+| `PATCH /device/v2/:uuid/state` | `report_state` on device | 200 | 401 | 401 | 200 |
+| `PATCH /device/v3/tags` | `report_state` on device | 200 | 401 | 401 | 401 |
+| `POST /device/register` | `register_device` on application | 201 | 401 | 401 | 401 |
+| `GET /download-config` | `download_config` on application | 200 | 404 | 404 | 404 |
+| `POST /download-config` | `download_config` on application | 200 | 404 | 404 | 404 |
+| `GET /device/v2/:uuid/logs` | `read_logs` on device | 200 | 404 | 404 | 401 |
+| `POST /device/v2/:uuid/logs` | `write_logs` on device | 201 | 401 | 401 | 401 |
+| `POST /device/v2/:uuid/log-stream` | `write_logs` on device | 201 | 401 | 401 | 401 |
+| `GET /access/v1/hostos/:uuid` | `tunnel` on device | 200 | 401 | 401 | 401 |
+| `GET /services/vpn/auth/:uuid` | `write_logs` on device | 200 | 401 | 401 | 401 |
+| `POST /supervisor/*, reading` | `inspect` on device | 404 | 403 | 404 | 401 |
+| `POST /supervisor/*, changing` | `control` on device | 404 | 403 | 404 | 401 |
+| `POST /application/:id/restart` | `control` on application | 404 | 403 | 404 | 401 |
+| `POST /api-key/application/:id/provisioning` | `make_key` on application | 200 | 403 | 404 | 401 |
+| `POST /api-key/device/:id/device-key` | `make_key` on device | 200 | 403 | 404 | 401 |
+| `GET /auth/v1/token, pull` | `pull_image` on image | 200 | 401 | 401 | 401 |
+| `GET /auth/v1/token, push` | `push_image` on image | 200 | 401 | 401 | 401 |
+| `GET /auth/v1/token, delete` | none | 200 | 401 | 401 | 401 |
+
+- 404 to who may ask a supervisor: no device is online in that walk.
+- A deleted device has no key any more and is told to go on with what it runs, so a guest is too: 304 and 200 say nothing of a device.
+- For the registry 200 is a token with the action in it, 401 one without. Nobody's token lets him delete.
+- `POST /api-key/v1` and `v2` make the same keys as the two routes above. `/api-key/user/full` takes a fresh login of the user himself.
+- An invitation is taken up by a user in a login session by its secret (`/org/v1/invitation/:token`, `/user/v1/invitation/:token`): 401 to
+  guests and keys, 404 for every secret that is none. Withdrawing it takes the right on its row.
+- A registry token is asked about at each request again: with its key, session or role revoked it is refused.
+
 ## Keys
 
 - A user's API key does what its user may, but changes neither the user, nor the user's keys and sessions, and makes no user keys.
@@ -83,7 +122,7 @@ constexpr auto ending = R"(
 
 Roles and keys are looked up when a credential is first used and kept until a commit touches them; the next request after the commit was
 answered is decided anew. What stays open (log streams, tunnels) asks again for each piece it sends, and each second while it is idle. The
-overlay session of a device is cut when its row or its overlay key is removed.
+overlay session of a device is cut when its row, its overlay key or its last API key is removed.
 )";
 
 std::string spaced(std::string_view names) {
