@@ -96,15 +96,15 @@ walks this table with every role.
 | `POST /api-key/device/:id/device-key` | `make_key` on device | 200 | 403 | 404 | 401 |
 | `GET /auth/v1/token, pull` | `pull_image` on image | 200 | 401 | 401 | 401 |
 | `GET /auth/v1/token, push` | `push_image` on image | 200 | 401 | 401 | 401 |
-| `GET /auth/v1/token, delete` | none | 200 | 401 | 401 | 401 |
+| `GET /auth/v1/token, delete` | `remove` on image | 200 | 401 | 401 | 401 |
 
 - 404 to who may ask a supervisor: no device is online in that walk.
 - A deleted device has no key any more and is told to go on with what it runs, so a guest is too: 304 and 200 say nothing of a device.
-- For the registry 200 is a token with the action in it, 401 one without. Nobody's token lets him delete.
+- For the registry 200 is a token with the action in it, 401 one without. To delete takes the `r` of the releases.
 - `POST /api-key/v1` and `v2` make the same keys as the two routes above. `/api-key/user/full` takes a fresh login of the user himself.
 - An invitation is taken up by a user in a login session by its secret (`/org/v1/invitation/:token`, `/user/v1/invitation/:token`): 401 to
   guests and keys, 404 for every secret that is none. Withdrawing it takes the right on its row.
-- A registry token is asked about at each request again: with its key, session or role revoked it is refused.
+- A registry token holds as long as it says, four hours, also when the key or role it was made from is gone.
 
 ## Keys
 
