@@ -75,6 +75,8 @@ void notifier_state::look_at(const log_record& r, const storage::read_view& view
 void notifier_state::tell(const storage::read_view& view) {
   const auto& d = get().device;
   std::vector<messages::admitted_device> admitted;
+  std::sort(to_admit.begin(), to_admit.end());
+  to_admit.erase(std::unique(to_admit.begin(), to_admit.end()), to_admit.end());
   for (const auto id : to_admit) {
     const auto row = view.get(d.resource, id);
     const auto key = row ? domain::overlay_key_of(*row, view) : std::string();
