@@ -71,7 +71,7 @@ messages::result<gateways::identity> anybody(const gateways::credentials& c) {
   if (c.secret == "bad") {
     return messages::fail(messages::errc::unauthorized, "wrong secret");
   }
-  return gateways::identity{{}, c.user};
+  return gateways::identity{{}, c.user, {}};
 }
 
 }  // namespace

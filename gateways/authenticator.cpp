@@ -77,8 +77,38 @@ result<authenticator::ticket> authenticator::admit(std::string_view secret) cons
     return nobody;
   }
   // The cache holds digests: a memory dump of it gives no credential away.
-  auto name = runtime::sha256_hex(secret);
-  auto& s = shards_[static_cast<unsigned char>(name[0]) % shards_.size()];
+  return remembered(runtime::sha256_hex(secret), [&] { return look_up(secret); });
+}
+
+result<authenticator::ticket> authenticator::admit_key(std::int64_t row) const {
+  return remembered("k" + std::to_string(row), [&] { return look_up_key_row(row); });
+}
+
+result<authenticator::ticket> authenticator::admit_session(std::int64_t row, std::int64_t user)
+  const {
+  return remembered("s" + std::to_string(row), [&]() -> result<ticket> {
+    ticket k;
+    k.owner = {entity_kind::user, user};
+    k.owner_change = changes_->read(k.owner);
+    k.everybody_change = changes_->read(everybody);
+    k.session = row;
+    const auto view = rows_->view();
+    const auto& n = get().login_session;
+    const auto session = view->get(n.resource, row);
+    auto by = domain::requester_of_user(*view, user);
+    if (!session || !by || as_int(field(*session, n.user)) != user) {
+      return fail(errc::unauthorized, "the session is over");
+    }
+    k.expires = as_int(field(*session, n.expires_at));
+    k.by = std::move(*by);
+    return k;
+  });
+}
+
+result<authenticator::ticket> authenticator::remembered(
+  std::string name,
+  const std::function<result<ticket>()>& look) const {
+  auto& s = shards_[std::hash<std::string>{}(name) % shards_.size()];
   {
     const std::lock_guard lock(s.mutex);
     const auto it = s.entries.find(name);
@@ -89,7 +119,7 @@ result<authenticator::ticket> authenticator::admit(std::string_view secret) cons
       s.entries.erase(it);
     }
   }
-  auto found = look_up(secret);
+  auto found = look();
   if (!found) {
     return found;
   }
@@ -132,10 +162,18 @@ result<authenticator::ticket> authenticator::look_up_session(std::string_view to
   }
   k.by = *domain::requester_of_user(*view, claims->user);
   k.by.authenticated_at = claims->auth_time;
+  k.session = claims->session;
   return k;
 }
 
 result<authenticator::ticket> authenticator::look_up_key(std::string_view key) const {
+  const auto& n = get().api_key;
+  const std::array<value, 1> hash{runtime::sha256_hex(key)};
+  const auto id = rows_->view()->first(n.resource, n.key, hash);
+  return look_up_key_row(id.value_or(0));
+}
+
+result<authenticator::ticket> authenticator::look_up_key_row(std::int64_t id) const {
   ticket k;
   k.everybody_change = changes_->read(everybody);
   const auto unknown = fail(errc::unauthorized, "not a valid credential");
@@ -143,9 +181,7 @@ result<authenticator::ticket> authenticator::look_up_key(std::string_view key) c
   std::optional<messages::row> row;
   {
     const auto view = rows_->view();
-    const std::array<value, 1> hash{runtime::sha256_hex(key)};
-    const auto id = view->first(n.api_key.resource, n.api_key.key, hash);
-    row = id ? view->get(n.api_key.resource, *id) : std::nullopt;
+    row = id == 0 ? std::nullopt : view->get(n.api_key.resource, id);
     const auto owner =
       row ? domain::entity_of_actor(as_int(field(*row, n.api_key.is_of__actor)), *view)
           : std::nullopt;
@@ -157,7 +193,7 @@ result<authenticator::ticket> authenticator::look_up_key(std::string_view key) c
   // The owner is known now, so its clock can be read; the rows are read again behind it.
   k.owner_change = changes_->read(k.owner);
   const auto view = rows_->view();
-  row = view->get(n.api_key.resource, messages::id_of(*row));
+  row = view->get(n.api_key.resource, id);
   k.expires = row ? as_int(field(*row, n.api_key.expiry_date)) : 1;
   if (!row) {
     return unknown;

@@ -47,9 +47,13 @@ public:
     std::uint64_t owner_change = 0;
     std::uint64_t everybody_change = 0;
     std::int64_t expires = 0;  ///< ms, 0 = never
+    std::int64_t session = 0;  ///< row of the login session, 0 = an API key
   };
   /// As `identify`, to be asked about again with `still_valid`.
   [[nodiscard]] messages::result<ticket> admit(std::string_view secret) const;
+  /// As `admit`, of a key or session that was admitted before, by its row: for tokens that were made from one.
+  [[nodiscard]] messages::result<ticket> admit_key(std::int64_t row) const;
+  [[nodiscard]] messages::result<ticket> admit_session(std::int64_t row, std::int64_t user) const;
   /// False = the credential, or a role of whom it stands for, may have changed or run out: admit it again. Costs two loads.
   [[nodiscard]] bool still_valid(const ticket& t) const;
 
@@ -60,9 +64,14 @@ private:
     std::unordered_map<std::string, ticket> entries;
   };
 
+  /// From the cache, else by `look`.
+  [[nodiscard]] messages::result<ticket> remembered(
+    std::string name,
+    const std::function<messages::result<ticket>()>& look) const;
   [[nodiscard]] messages::result<ticket> look_up(std::string_view secret) const;
   [[nodiscard]] messages::result<ticket> look_up_session(std::string_view token) const;
   [[nodiscard]] messages::result<ticket> look_up_key(std::string_view key) const;
+  [[nodiscard]] messages::result<ticket> look_up_key_row(std::int64_t id) const;
 
   std::shared_ptr<storage::read_model> rows_;
   std::shared_ptr<runtime::change_clock> changes_;

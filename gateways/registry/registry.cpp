@@ -202,7 +202,8 @@ awaitable<std::shared_ptr<const registry_claims>> registry_core::admit(
     });
   } else {
     repository = allowed_repository(**claims, route.repository, what.needs);
-    allowed = valid_repository(repository);
+    allowed = valid_repository(repository)
+              && (!parts_.still_may || parts_.still_may(**claims, repository, what.needs));
   }
   if (!allowed) {
     const messages::error denied{errc::forbidden, "requested access to the resource is denied"};
@@ -265,7 +266,7 @@ awaitable<void> registry_core::handle(exchange& x) {
 }
 
 std::unique_ptr<registry> make_registry(registry_parts parts, registry_options o) {
-  return std::make_unique<registry_core>(parts, std::move(o));
+  return std::make_unique<registry_core>(std::move(parts), std::move(o));
 }
 
 }  // namespace slipway::gateways

@@ -44,6 +44,10 @@ struct registry_parts {
   actors::uploads& uploads;
   token_authority& tokens;
   gateways::mirrors* mirrors = nullptr;  ///< none = nothing is fetched from elsewhere
+  /// May the bearer of this token still do `action` to the repository? Asked at each request, for a token outlives the key, session or
+  /// role it was made from. Unset = as the token says.
+  std::function<bool(const registry_claims&, const std::string& repository, const char* action)>
+    still_may = {};
 };
 
 /// The OCI distribution API under /v2/ (docs/protocols/registry.md). Every request but GET /v2/ names a repository and needs a

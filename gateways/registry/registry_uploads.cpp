@@ -177,7 +177,9 @@ result<void> registry_core::mount_from(const registry_request& r, const storage:
   for (const auto& a : r.claims->access) {
     const auto source = allowed_repository(*r.claims, a.name, "pull");
     const bool meant = from.empty() || from == a.name || (!a.alias.empty() && from == a.alias);
-    if (!meant || source.empty()) {
+    const bool withdrawn =
+      !source.empty() && parts_.still_may && !parts_.still_may(*r.claims, source, "pull");
+    if (!meant || source.empty() || withdrawn) {
       continue;
     }
     mounted = parts_.links.mount(source, r.repository, d, options_.now_ms());

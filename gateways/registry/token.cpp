@@ -91,8 +91,10 @@ class authority final : public token_authority {
 public:
   authority(options o, signing_key key) : options_(std::move(o)), key_(std::move(key)) {}
 
-  result<std::string> mint(const std::string& subject, const std::vector<token_access>& access)
-    override;
+  result<std::string> mint(
+    const std::string& subject,
+    const std::vector<token_access>& access,
+    const token_bearer& bearer) override;
   result<std::shared_ptr<const registry_claims>> verify(std::string_view token) override;
   const std::string& key_id() const override { return key_.id; }
   const std::string& public_key_pem() const override { return key_.public_pem; }
@@ -115,7 +117,8 @@ private:
 
 result<std::string> authority::mint(
   const std::string& subject,
-  const std::vector<token_access>& access) {
+  const std::vector<token_access>& access,
+  const token_bearer& bearer) {
   const auto now = now_s();
   const json claims{
     {"iss", options_.issuer},
@@ -125,6 +128,7 @@ result<std::string> authority::mint(
     {"nbf", now - not_before_slack_s},
     {"exp", now + options_.lifetime_s},
     {"jti", new_uuid()},
+    {"by", {bearer.key, bearer.session, bearer.user}},
     {"access", access_json(access)}};
   jwt_t* raw = nullptr;
   if (jwt_new(&raw) != 0) {
@@ -197,6 +201,12 @@ result<authority::claims_ptr> authority::check_claims(const json& claims) const 
     return refuse("expired or not yet valid");
   }
   auto out = std::make_shared<registry_claims>();
+  const auto by = claims.value("by", std::vector<std::int64_t>{});
+  if (by.size() == 3) {
+    out->bearer = {by[0], by[1], by[2]};
+  } else {
+    return refuse("of an earlier version");
+  }
   out->subject = claims.value("sub", "");
   out->expires_s = claims.at("exp").get<std::int64_t>();
   out->access = parse_access(claims);

@@ -19,7 +19,15 @@ struct token_access {
   bool catalog = false;  ///< not a repository but the list of them: type `registry`, name `catalog`
 };
 
+/// By what credential a token was asked for, so that it can be seen whether that still holds. All 0 = by none.
+struct token_bearer {
+  std::int64_t key = 0;      ///< row of the API key
+  std::int64_t session = 0;  ///< row of the login session
+  std::int64_t user = 0;     ///< whose session it is
+};
+
 struct registry_claims {
+  token_bearer bearer;
   std::string subject;
   std::int64_t expires_s = 0;  ///< seconds since 1970
   std::vector<token_access> access;
@@ -42,7 +50,8 @@ public:
 
   [[nodiscard]] virtual messages::result<std::string> mint(
     const std::string& subject,
-    const std::vector<token_access>& access) = 0;
+    const std::vector<token_access>& access,
+    const token_bearer& bearer) = 0;
   /// Errors: unauthorized. About a microsecond for a token seen before.
   [[nodiscard]] virtual messages::result<std::shared_ptr<const registry_claims>> verify(
     std::string_view token) = 0;

@@ -66,7 +66,7 @@ result<runtime::response> token_endpoint::answer(const runtime::exchange& x) {
     access.push_back(
       {std::move(g->name), std::move(g->alias), std::move(g->actions), wanted.catalog});
   }
-  auto token = tokens_.mint(asker->subject, access);
+  auto token = tokens_.mint(asker->subject, access, asker->bearer);
   if (!token) {
     return tl::unexpected(token.error());
   }

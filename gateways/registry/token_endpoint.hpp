@@ -22,6 +22,7 @@ struct credentials {
 struct identity {
   messages::requester who;
   std::string subject;
+  token_bearer bearer;
 };
 
 struct granted {

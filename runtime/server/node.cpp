@@ -276,7 +276,7 @@ result<void> node::impl::start_registry() {
       std::move(upstream));
   }
   registry = gateways::make_registry(
-    {*blobs, *repositories, *links, *uploads, *tokens, mirrors.get()},
+    {*blobs, *repositories, *links, *uploads, *tokens, mirrors.get(), registry_still_may(services)},
     registry_options);
   return {};
 }

@@ -70,15 +70,19 @@ gateways::identify registry_identify(std::shared_ptr<const gateways::services> s
     if (c.how == gateways::credentials::form::none) {
       return gateways::identity{};
     }
-    auto by = s->authenticator->identify(c.secret);
-    if (!by) {
-      return tl::unexpected(by.error());
+    auto ticket = s->authenticator->admit(c.secret);
+    if (!ticket) {
+      return tl::unexpected(ticket.error());
     }
-    if (by->kind == requester_kind::guest) {
+    auto& by = ticket->by;
+    if (by.kind == requester_kind::guest) {
       return messages::fail(messages::errc::unauthorized, "an API key or token is needed");
     }
-    auto subject = subject_of(*s, *by);
-    return gateways::identity{std::move(*by), std::move(subject)};
+    gateways::identity out;
+    out.subject = subject_of(*s, by);
+    out.bearer = {by.key, ticket->session, ticket->session == 0 ? 0 : by.id};
+    out.who = std::move(by);
+    return out;
   };
 }
 
@@ -163,6 +167,26 @@ std::function<storage::repository_user()> registry_users(
       use.keep_all = use.known;
       return use;
     };
+  };
+}
+
+still_may registry_still_may(std::shared_ptr<const gateways::services> s) {
+  return [s, ask = registry_authorize(s)](
+           const gateways::registry_claims& claims,
+           const std::string& repository,
+           const char* action) {
+    const auto& b = claims.bearer;
+    messages::requester by;
+    if (b.key != 0 || b.session != 0) {
+      auto ticket = b.key != 0 ? s->authenticator->admit_key(b.key)
+                               : s->authenticator->admit_session(b.session, b.user);
+      if (!ticket) {
+        return false;
+      }
+      by = std::move(ticket->by);
+    }
+    const auto got = ask(by, gateways::scope{repository, "", {action}});
+    return got && !got->actions.empty();
   };
 }
 

@@ -21,4 +21,8 @@ namespace slipway::runtime {
 [[nodiscard]] std::function<storage::repository_user()> registry_users(
   std::shared_ptr<const gateways::services> s);
 
+using still_may = decltype(gateways::registry_parts::still_may);
+/// Whether the credential behind a token is still good, and its right too.
+[[nodiscard]] still_may registry_still_may(std::shared_ptr<const gateways::services> s);
+
 }  // namespace slipway::runtime

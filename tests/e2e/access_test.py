@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Members, roles, invitations, keys and what becomes of them at a real slipwayd (docs/permissions.md)."""
 
+import base64
 import concurrent.futures
 import os
 import sys
@@ -244,6 +245,49 @@ class Access(unittest.TestCase):
         self.assertEqual(key.delete(f"/v7/api_key({row})").status, 401)
         self.assertEqual(self.ann.api.delete(f"/v7/api_key({row})").status, 200)
         self.assertEqual(key.get("/user/v1/whoami").status, 401)
+
+    def begin_upload(self, client, repository):
+        """As docker does: a token for the key, and an upload that is open."""
+        basic = base64.b64encode(f"x:{client.token}".encode()).decode()
+        token = SERVER.client().get(f"/auth/v1/token?service=s&scope=repository:{repository}:pull,push",
+                                    headers={"Authorization": "Basic " + basic}).json["token"]
+        docker = SERVER.client(token)
+        begun = docker.post(f"/v2/{repository}/blobs/uploads/")
+        self.assertEqual(begun.status, 202, begun)
+        place = begun.headers["Location"]
+        return docker, place[place.index("/v2/"):]
+
+    def push(self, docker, place):
+        answer = docker.send("PATCH", place, raw=b"bytes", headers={"Content-Type": "application/octet-stream"})
+        return answer.status
+
+    def test_a_push_that_runs_ends_with_the_right_it_began_with(self):
+        release = self.ann.api.create("release", belongs_to__application=self.fleet, commit=new_uuid(),
+                                      status="running", source="local", start_timestamp=1795428832331)
+        service = self.ann.api.create("service", application=self.fleet, service_name="main")
+        image = self.ann.api.create("image", is_a_build_of__service=service["id"], status="running",
+                                    start_timestamp=1795428832331)
+        self.ann.api.create("image__is_part_of__release", is_part_of__release=release["id"], image=image["id"])
+        repository = image["is_stored_at__image_location"].split("/", 1)[1]
+
+        def of_key(name):
+            return SERVER.client(self.bob.api.post("/api-key/user/full", {"name": name, "expiryDate": None}).json)
+
+        membership = self.add(self.bob, "developer")
+        session = SERVER.login(self.bob.name, "their password")
+        by_key, by_role, by_session = (
+            self.begin_upload(client, repository) for client in (of_key("one"), of_key("two"), session))
+        for docker, place in (by_key, by_role, by_session):
+            self.assertEqual(self.push(docker, place), 202)
+        row = self.bob.api.rows("/v7/api_key?$filter=name eq 'one'&$select=id")[0]["id"]
+        self.assertEqual(self.bob.api.delete(f"/v7/api_key({row})").status, 200)
+        self.assertEqual(self.push(*by_key), 401)
+        self.assertEqual(self.bob.api.delete("/user/v1/sessions").status, 200)
+        self.assertEqual(self.push(*by_session), 401)
+        self.assertEqual(SERVER.client(by_role[0].token).get(by_role[1]).status, 204)
+        lower = {"organization_membership_role": role(self.ann.api, "organization", "operator")}
+        self.assertEqual(self.ann.api.patch(f"/v7/organization_membership({membership})", lower).status, 200)
+        self.assertEqual(self.push(*by_role), 401)
 
     def test_whether_a_foreign_row_exists_cannot_be_asked(self):
         def tried(device):

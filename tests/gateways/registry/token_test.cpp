@@ -69,7 +69,7 @@ const std::vector<token_access> some_access{{"v2/abc", "", {"pull", "push"}}};
 TEST_CASE("a minted token verifies and carries what was granted") {
   fixture f;
   const auto tokens = f.open();
-  const auto token = tokens->mint("d_123", {{"v2/abc", "org/fleet", {"pull"}}}).value();
+  const auto token = tokens->mint("d_123", {{"v2/abc", "org/fleet", {"pull"}}}, {1, 2, 3}).value();
   const auto claims = tokens->verify(token).value();
   CHECK(claims->subject == "d_123");
   REQUIRE(claims->access.size() == 1);
@@ -82,7 +82,7 @@ TEST_CASE("a minted token verifies and carries what was granted") {
 TEST_CASE("header and claims are those that docker's registries expect") {
   fixture f;
   const auto tokens = f.open();
-  const auto parts = parts_of(tokens->mint("user", some_access).value());
+  const auto parts = parts_of(tokens->mint("user", some_access, {}).value());
   REQUIRE(parts.size() == 3);
   const auto header = json::parse(decode(parts[0]));
   CHECK(header["alg"] == "ES256");
@@ -103,7 +103,7 @@ TEST_CASE("header and claims are those that docker's registries expect") {
 
 TEST_CASE("the signing key is made once, kept with mode 0600 and used again") {
   fixture f;
-  const auto token = f.open()->mint("user", some_access).value();
+  const auto token = f.open()->mint("user", some_access, {}).value();
   struct stat info {};
   REQUIRE(::stat((f.folder.path() + "/key.pem").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
@@ -127,7 +127,7 @@ TEST_CASE("the key id has libtrust's form") {
 TEST_CASE("tokens expire and are not valid before their time, also when cached") {
   fixture f;
   const auto tokens = f.open();
-  const auto token = tokens->mint("user", some_access).value();
+  const auto token = tokens->mint("user", some_access, {}).value();
   CHECK(tokens->verify(token));
   f.now_ms += 4 * 3600 * 1000 - 1;
   CHECK(tokens->verify(token));
@@ -141,16 +141,16 @@ TEST_CASE("tokens expire and are not valid before their time, also when cached")
 TEST_CASE("tokens of another issuer, service or key are refused") {
   fixture f;
   const auto tokens = f.open();
-  CHECK(!tokens->verify(f.open("key.pem", "evil.test")->mint("u", some_access).value()));
-  CHECK(
-    !tokens->verify(f.open("key.pem", "api.test", "other.test")->mint("u", some_access).value()));
-  CHECK(!tokens->verify(f.open("foreign.pem")->mint("u", some_access).value()));
+  CHECK(!tokens->verify(f.open("key.pem", "evil.test")->mint("u", some_access, {}).value()));
+  CHECK(!tokens->verify(
+    f.open("key.pem", "api.test", "other.test")->mint("u", some_access, {}).value()));
+  CHECK(!tokens->verify(f.open("foreign.pem")->mint("u", some_access, {}).value()));
 }
 
 TEST_CASE("unsigned tokens and tokens that choose their algorithm are refused") {
   fixture f;
   const auto tokens = f.open();
-  const auto parts = parts_of(tokens->mint("user", some_access).value());
+  const auto parts = parts_of(tokens->mint("user", some_access, {}).value());
   const auto header = [&](const char* alg) {
     return encode(json{{"alg", alg}, {"typ", "JWT"}, {"kid", tokens->key_id()}}.dump());
   };
@@ -167,7 +167,7 @@ TEST_CASE("unsigned tokens and tokens that choose their algorithm are refused") 
 TEST_CASE("the public key is no secret to sign with") {
   fixture f;
   const auto tokens = f.open();
-  const auto parts = parts_of(tokens->mint("user", some_access).value());
+  const auto parts = parts_of(tokens->mint("user", some_access, {}).value());
   const auto& pem = tokens->public_key_pem();
   jwt_t* forged = nullptr;
   REQUIRE(jwt_new(&forged) == 0);
@@ -188,7 +188,7 @@ TEST_CASE("the public key is no secret to sign with") {
 TEST_CASE("a changed claim or signature is refused, and garbage too") {
   fixture f;
   const auto tokens = f.open();
-  const auto token = tokens->mint("user", some_access).value();
+  const auto token = tokens->mint("user", some_access, {}).value();
   const auto parts = parts_of(token);
   auto claims = json::parse(decode(parts[1]));
   claims["access"][0]["name"] = "v2/other";
@@ -218,7 +218,7 @@ TEST_CASE("more tokens than the cache holds still verify") {
   o.now_ms = [&f] { return f.now_ms; };
   const auto tokens = token_authority::open(std::move(o)).value();
   for (int i = 0; i < 6; ++i) {
-    const auto token = tokens->mint(std::to_string(i), some_access).value();
+    const auto token = tokens->mint(std::to_string(i), some_access, {}).value();
     CHECK(tokens->verify(token));
     CHECK(tokens->verify(token).value()->subject == std::to_string(i));
   }
