@@ -32,8 +32,10 @@ struct registry_options {
   /// answer and on one thread. May block for a lookup.
   std::function<std::function<bool(const std::string& repository)>(const registry_claims&)>
     may_list;
-  /// How many bytes a repository may still take in; empty = any. Errors: forbidden (a quota), disk_full. May block.
+  /// How many bytes a repository may still take in; empty = any. May block.
   std::function<messages::result<std::uint64_t>(const std::string& repository)> room;
+  /// Whether there is space left on the disk, asked at each push and for every buffer of its body; empty = yes. Errors: disk_full.
+  std::function<messages::result<void>()> disk;
 };
 
 /// What the registry stands on; outlives it.

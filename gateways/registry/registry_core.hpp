@@ -111,7 +111,7 @@ private:
     const registry_request& r,
     storage::blob_writer& writer);
   awaitable<messages::result<void>>
-  receive_into(exchange& x, storage::blob_writer& writer, std::uint64_t to);
+  receive_into(exchange& x, storage::blob_writer& writer, std::uint64_t to, messages::errc beyond);
   awaitable<messages::result<void>> complete(
     registry_request& r,
     std::shared_ptr<actors::upload_loan>& loan,

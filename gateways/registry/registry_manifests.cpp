@@ -136,6 +136,9 @@ result<storage::digest> registry_core::store_manifest(
   auto entry = manifest_to_store(*manifest, *d, bytes.size());
   entry.record.touched_ms = options_.now_ms();
   entry.tag = is_digest(r.last) ? std::string() : r.last;
+  if (auto space = options_.disk ? options_.disk() : result<void>{}; !space) {
+    return tl::unexpected(space.error());
+  }
   if (options_.room) {
     const auto left = options_.room(r.repository);
     if (!left || *left < bytes.size()) {

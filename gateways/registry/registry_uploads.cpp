@@ -13,6 +13,7 @@ using messages::result;
 namespace {
 
 constexpr std::size_t buffer_bytes_min = 16 * 1024;
+constexpr const char* more_than_allowed = "more bytes than announced or allowed";
 /// What clients are asked to send at least per chunk. Smaller ones are taken too; they only cost more requests.
 constexpr const char* chunk_bytes_min = "65536";
 
@@ -64,10 +65,13 @@ awaitable<result<std::shared_ptr<upload_loan>>> registry_core::borrow(registry_r
   co_return co_await completion<result<std::shared_ptr<upload_loan>>>(std::move(start));
 }
 
-/// The body goes into the writer, up to offset `to`. One buffer: the kernel's socket buffer fills while the pool writes. What arrived
+/// The body goes into the writer, up to offset `to`; more is the error `beyond`. One buffer: the kernel's socket buffer fills while the pool writes. What arrived
 /// before a failure is kept, so that the client can go on from there.
-awaitable<result<void>>
-registry_core::receive_into(exchange& x, storage::blob_writer& writer, std::uint64_t to) {
+awaitable<result<void>> registry_core::receive_into(
+  exchange& x,
+  storage::blob_writer& writer,
+  std::uint64_t to,
+  errc beyond) {
   const auto length = x.content_length();
   const auto wanted = length < 0 ? options_.buffer_bytes : static_cast<std::size_t>(length);
   const auto size = std::clamp(wanted, buffer_bytes_min, options_.buffer_bytes);
@@ -83,11 +87,12 @@ registry_core::receive_into(exchange& x, storage::blob_writer& writer, std::uint
       filled += *n;
     }
     if (filled > to - writer.offset()) {
-      co_return fail(errc::too_large, "more bytes than announced or allowed");
+      co_return fail(beyond, beyond == errc::forbidden ? quota_exceeded : more_than_allowed);
     }
     if (filled > 0) {
       std::function<result<void>()> work = [&] {
-        return writer.append(std::span<const char>(buffer.get(), filled));
+        auto space = options_.disk ? options_.disk() : result<void>{};
+        return space ? writer.append(std::span<const char>(buffer.get(), filled)) : space;
       };
       auto written = co_await run_on<result<void>>(pool_, std::move(work));
       if (!written) {
@@ -99,6 +104,10 @@ registry_core::receive_into(exchange& x, storage::blob_writer& writer, std::uint
 }
 
 awaitable<result<std::uint64_t>> registry_core::room(const std::string& repository) {
+  const auto space = options_.disk ? options_.disk() : result<void>{};
+  if (!space) {
+    co_return tl::unexpected(space.error());
+  }
   if (!options_.room) {
     co_return options_.blob_bytes_max;
   }
@@ -123,6 +132,7 @@ awaitable<result<void>> registry_core::receive(
     co_return fail(errc::forbidden, quota_exceeded);
   }
   auto to = std::min(options_.blob_bytes_max, *left);
+  const auto beyond = *left < options_.blob_bytes_max ? errc::forbidden : errc::too_large;
   const auto field = x.header("content-range");
   std::optional<chunk_range> range;
   if (!field.empty()) {
@@ -136,7 +146,7 @@ awaitable<result<void>> registry_core::receive(
       co_return fail(errc::range_invalid, "Content-Range and Content-Length differ");
     }
   }
-  auto received = co_await receive_into(x, writer, to);
+  auto received = co_await receive_into(x, writer, to, beyond);
   if (received && range && writer.offset() != range->last + 1) {
     co_return fail(errc::range_invalid, "fewer bytes than announced");
   }
@@ -221,8 +231,8 @@ awaitable<result<void>> registry_core::post_upload(registry_request& r) {
   } else {
     // Refused before anything is sent.
     const auto left = co_await room(r.repository);
-    if (!left) {
-      co_return tl::unexpected(left.error());
+    if (!left || *left == 0) {
+      co_return left ? fail(errc::forbidden, quota_exceeded) : tl::unexpected(left.error());
     }
   }
   auto id = co_await open_upload(r.repository);

@@ -125,6 +125,10 @@ result<json> ask(const asked& a) {
     return tl::unexpected(ok.error());
   }
   const auto line = ask_admin_socket(a.data_dir, messages::dump_json(a.request));
+  const bool needs_server = a.request["command"] == "organization storage";
+  if (!line && needs_server && line.error().code == errc::unavailable) {
+    return fail(errc::unavailable, "no server runs on " + a.data_dir);
+  }
   if (!line) {
     return line.error().code == errc::unavailable ? ask_directly(a)
                                                   : result<json>(tl::unexpected(line.error()));
@@ -198,6 +202,7 @@ public:
     sessions();
     auto* organization = group("organization", "organizations");
     leaf(organization, "organization list", "list", "list all organizations");
+    storage_of(organization);
   }
 
   CLI::App& app() { return app_; }
@@ -266,6 +271,29 @@ private:
       "make a user administrator of the whole server");
     name_of(promote, "user");
     mark(promote, "--revoke", "revoke", "take it back");
+  }
+
+  void storage_of(CLI::App* organization) {
+    auto* l = leaf(
+      organization,
+      "organization storage",
+      "storage",
+      "what its images take, and may take; needs a running server");
+    l->add_option_function<std::string>(
+       "ORGANIZATION",
+       [this](const std::string& handle) { a_.request["organization"] = handle; },
+       "its handle")
+      ->required();
+    auto* limit = l->add_option_function<std::int64_t>(
+      "--limit",
+      [this](std::int64_t bytes) { a_.request["limit"] = bytes; },
+      "bytes that its images may take; 0 = no limit");
+    limit->check(CLI::NonNegativeNumber);
+    auto* usual = l->add_flag_callback(
+      "--default",
+      [this] { a_.request["limit"] = -1; },
+      "what --organization-storage-bytes of `serve` says");
+    usual->excludes(limit);
   }
 
   void sessions() {

@@ -111,6 +111,11 @@ std::string admin_text(const std::string& command, const json& answer) {
        {"CREATED", "created_at"},
        {"ID", "id"}});
   }
+  if (command == "organization storage") {
+    const auto& limit = answer.at("limit_bytes");
+    return answer.at("organization").get<std::string>() + " uses " + answer.at("used_bytes").dump()
+           + " bytes for images, of " + (limit.is_null() ? "no limit" : limit.dump()) + "\n";
+  }
   if (command == "sessions end") {
     return "sessions ended: " + answer.at("ended").dump() + "\n";
   }

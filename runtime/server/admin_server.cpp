@@ -3,7 +3,6 @@
 #include "messages/json.hpp"
 #include "runtime/log.hpp"
 #include "runtime/server/admin_office.hpp"
-#include "runtime/server/care_office.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -49,12 +48,12 @@ ask_entity(const gateways::services& s, messages::entity_ref entity, admin_port:
 }
 
 /// Of the registry's keepers, or of accounts.
-result<json> carry_out(const admin_port& port, actors::blob_keepers& keepers, const json& request) {
+result<json> carry_out(const admin_port& port, const registry_care& care, const json& request) {
   const auto command = request.is_object() ? request.find("command") : request.end();
   if (command != request.end() && command->is_string()) {
     const auto name = command->get<std::string>();
-    if (name.starts_with("gc ") || name.starts_with("scrub ")) {
-      return run_care_command(keepers, request);
+    if (is_care_command(name)) {
+      return run_care_command(care, request);
     }
   }
   return run_admin_command(port, request);
@@ -66,11 +65,10 @@ bool only_looks(const json& request) {
   return command.ends_with(" status") || command == "gc items";
 }
 
-std::string
-answer_to(const admin_port& port, actors::blob_keepers& keepers, const std::string& line) {
+std::string answer_to(const admin_port& port, const registry_care& care, const std::string& line) {
   auto request = messages::parse_json(line);
   const auto done =
-    request ? carry_out(port, keepers, *request) : result<json>(tl::unexpected(request.error()));
+    request ? carry_out(port, care, *request) : result<json>(tl::unexpected(request.error()));
   // Only of commands that are known: nobody writes into the log what he likes.
   const bool known = done || done.error().code != errc::invalid_argument;
   if (known && !only_looks(*request)) {
@@ -90,7 +88,7 @@ result<std::unique_ptr<admin_socket>> serve_admin(
   const std::string& data_dir,
   std::shared_ptr<const gateways::services> services,
   std::function<void(const messages::row& user)> unlock,
-  actors::blob_keepers& keepers) {
+  registry_care care) {
   admin_port port;
   port.model = services->model;
   port.store = services->store;
@@ -99,8 +97,8 @@ result<std::unique_ptr<admin_socket>> serve_admin(
   port.ask = [services](messages::entity_ref entity, admin_port::command command) {
     return ask_entity(*services, entity, std::move(command));
   };
-  return admin_socket::open(data_dir, [port = std::move(port), &keepers](std::string line) {
-    return answer_to(port, keepers, line);
+  return admin_socket::open(data_dir, [port = std::move(port), care](std::string line) {
+    return answer_to(port, care, line);
   });
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "actors/blob_keepers.hpp"
 #include "gateways/services.hpp"
 #include "runtime/server/admin_socket.hpp"
+#include "runtime/server/care_office.hpp"
 
 #include <functional>
 #include <memory>
@@ -16,6 +16,6 @@ namespace slipway::runtime {
   const std::string& data_dir,
   std::shared_ptr<const gateways::services> services,
   std::function<void(const messages::row& user)> unlock,
-  actors::blob_keepers& keepers);
+  registry_care care);
 
 }  // namespace slipway::runtime

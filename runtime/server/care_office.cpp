@@ -54,7 +54,12 @@ result<json> done(const result<void>& r) {
 
 }  // namespace
 
-result<json> run_care_command(actors::blob_keepers& keepers, const json& request) {
+bool is_care_command(std::string_view name) {
+  return name.starts_with("gc ") || name.starts_with("scrub ") || name == "organization storage";
+}
+
+result<json> run_care_command(const registry_care& care, const json& request) {
+  auto& keepers = care.keepers;
   const auto command = request.value("command", std::string());
   if (command == "gc start") {
     return done(keepers.collect(request.value("dry_run", false)));
@@ -67,6 +72,9 @@ result<json> run_care_command(actors::blob_keepers& keepers, const json& request
   }
   if (command == "scrub start") {
     return done(keepers.scrub());
+  }
+  if (command == "organization storage") {
+    return care.limits.command(request);
   }
   if (command == "scrub status") {
     return scrub_status(keepers.scrubbing());

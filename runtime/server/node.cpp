@@ -29,6 +29,7 @@
 #include "runtime/server/device_logging.hpp"
 #include "runtime/server/node_metrics.hpp"
 #include "runtime/server/registry_rights.hpp"
+#include "runtime/server/storage_limits.hpp"
 #include "storage/embedded_store.hpp"
 #include "storage/file_blob_store.hpp"
 #include "storage/repository_store.hpp"
@@ -114,6 +115,7 @@ struct node::impl {
   std::shared_ptr<actors::world> world;
   std::unique_ptr<actors::uploads> uploads;
   std::unique_ptr<actors::blob_keepers> keepers;
+  std::unique_ptr<storage_limits> limits;
   std::unique_ptr<gateways::token_authority> tokens;
   std::unique_ptr<gateways::token_endpoint> token_endpoint;
   std::unique_ptr<gateways::mirrors> mirrors;
@@ -263,6 +265,14 @@ result<void> node::impl::start_registry() {
   registry_options.realm = services->api_url + "/auth/v1/token";
   registry_options.now_ms = now_ms;
   registry_options.may_list = registry_listing(services);
+  limits = std::make_unique<storage_limits>(
+    services,
+    *repositories,
+    storage_limits::options{o.data_dir, o.registry_free_bytes, o.organization_storage_bytes});
+  registry_options.disk = [l = limits.get()] { return l->disk(); };
+  registry_options.room = [l = limits.get()](const auto& repository) {
+    return l->room(repository);
+  };
   if (!o.registry_mirrors.empty()) {
     auto table = gateways::load_mirrors(o.registry_mirrors);
     if (!table) {
@@ -493,7 +503,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
     config.data_dir,
     i->services,
     [r = i->router.get()](const auto& user) { r->unlock(user); },
-    *i->keepers);
+    {*i->keepers, *i->limits});
   if (!admin) {
     i->stop();
     return tl::unexpected(admin.error());

@@ -36,18 +36,6 @@ std::string subject_of(const gateways::services& s, const messages::requester& b
   return "";
 }
 
-/// The image row behind a repository `v2/<hash>`, or behind a build's cache stage `v2/<hash>-<n>`.
-std::optional<messages::row>
-image_of(const gateways::services& s, const domain::row_source& rows, std::string repository) {
-  const auto& i = get().image;
-  if (const auto dash = repository.find('-'); dash != std::string::npos) {
-    repository.resize(dash);
-  }
-  const std::array<value, 1> key{s.registry_host + "/" + repository};
-  const auto id = rows.first(i.resource, i.is_stored_at__image_location, key);
-  return id ? rows.get(i.resource, *id) : std::nullopt;
-}
-
 /// What image rows are stored at, without the host, in order.
 std::vector<std::string> all_repositories(const domain::row_source& rows) {
   std::vector<std::string> out;
@@ -64,6 +52,17 @@ std::vector<std::string> all_repositories(const domain::row_source& rows) {
 }
 
 }  // namespace
+
+std::optional<messages::row>
+image_of(const gateways::services& s, const domain::row_source& rows, std::string repository) {
+  const auto& i = get().image;
+  if (const auto dash = repository.find('-'); dash != std::string::npos) {
+    repository.resize(dash);
+  }
+  const std::array<value, 1> key{s.registry_host + "/" + repository};
+  const auto id = rows.first(i.resource, i.is_stored_at__image_location, key);
+  return id ? rows.get(i.resource, *id) : std::nullopt;
+}
 
 gateways::identify registry_identify(std::shared_ptr<const gateways::services> s) {
   return [s](const gateways::credentials& c) -> result<gateways::identity> {

@@ -7,8 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace slipway::runtime {
+
+/// The image row behind a repository `v2/<hash>`, or behind a build's cache stage `v2/<hash>-<n>`.
+[[nodiscard]] std::optional<messages::row>
+image_of(const gateways::services& s, const domain::row_source& rows, std::string repository);
 
 // How the registry's token service knows who asks and what he may do: answered from the read model.
 [[nodiscard]] gateways::identify registry_identify(std::shared_ptr<const gateways::services> s);
