@@ -237,6 +237,9 @@ result<void> mirrors::impl::fetch_manifest(
   const place& p,
   const std::string& reference,
   const std::string& tag) {
+  if (auto space = o.disk ? o.disk() : result<void>{}; !space) {
+    return space;
+  }
   const auto got = p.at->client.manifest(p.name, reference);
   if (!got) {
     return tl::unexpected(got.error());
@@ -266,7 +269,8 @@ result<void> mirrors::impl::fetch_blob(const place& p, const storage::digest& d)
     if (out.offset() + bytes.size() > o.blob_bytes_max) {
       kept = fail(errc::too_large, "the upstream registry sends more than a blob may have");
     } else {
-      kept = out.append(bytes);
+      kept = o.disk ? o.disk() : result<void>{};
+      kept = kept ? out.append(bytes) : kept;
     }
     return kept.has_value();
   };

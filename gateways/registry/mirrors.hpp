@@ -41,6 +41,8 @@ public:
   struct options {
     mirror_table table;
     std::function<std::int64_t()> now_ms;
+    /// Whether there is space left on the disk, asked for every piece; empty = yes. Errors: disk_full.
+    std::function<messages::result<void>()> disk;
     std::uint64_t blob_bytes_max = std::uint64_t{64} << 30U;
     std::int64_t tag_ms = 60'000;       ///< how long a tag is believed without asking
     std::int64_t touch_ms = 3'600'000;  ///< between two notes that something was asked for

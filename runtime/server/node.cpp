@@ -281,6 +281,7 @@ result<void> node::impl::start_registry() {
     gateways::mirrors::options upstream;
     upstream.table = std::move(*table);
     upstream.now_ms = now_ms;
+    upstream.disk = registry_options.disk;
     mirrors = std::make_unique<gateways::mirrors>(
       gateways::mirrors::parts{*blobs, *repositories, *links},
       std::move(upstream));

@@ -1,3 +1,4 @@
+#include "gateways/registry/conditions.hpp"
 #include "gateways/registry/content_range.hpp"
 #include "gateways/registry/manifest.hpp"
 #include "gateways/registry/names.hpp"
@@ -17,6 +18,9 @@ void check_manifest(std::string_view bytes) {
     return;
   }
   SLIPWAY_ASSERT(m->index ? m->blobs.empty() : m->manifests.empty());
+  SLIPWAY_ASSERT(m->subject.empty() || storage::parse_digest(m->subject).has_value());
+  SLIPWAY_ASSERT(
+    m->annotations.empty() || (m->annotations.front() == '{' && m->annotations.back() == '}'));
   for (const auto* list : {&m->blobs, &m->manifests}) {
     SLIPWAY_ASSERT(list->size() <= gateways::manifest_descriptors_max + 1);
     for (const auto& d : *list) {
@@ -40,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   check_manifest(bytes);
   check_path(bytes);
+  const auto half = bytes.size() / 2;
+  (void)gateways::check_conditions(bytes.substr(0, half), bytes.substr(half), "sha256:ab");
+  (void)gateways::range_applies(bytes, "sha256:ab");
   if (const auto range = gateways::parse_chunk_range(bytes); range) {
     SLIPWAY_ASSERT(range->first <= range->last && range->size() > 0);
   }
