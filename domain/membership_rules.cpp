@@ -107,17 +107,17 @@ namespace hooks {
 namespace {
 
 /// Who is meant may be said by name, which need not be one that the writer sees otherwise.
-checked resolve_name(draft& d, change_set& set, const membership_fields& m) {
-  if (!set.gave(m.username)) {
+checked resolve_name(draft& d, change_set& set, std::uint16_t user_field, std::uint16_t username) {
+  if (!set.gave(username)) {
     return {};
   }
-  const std::array<value, 1> name{field(set.after, m.username)};
+  const std::array<value, 1> name{field(set.after, username)};
   const auto user = d.first(n().user.resource, n().user.username, name);
   if (!user) {
     return broken("there is no user of that name.");
   }
-  set.set(m.user, *user);
-  set.set(m.username, messages::null{});
+  set.set(user_field, *user);
+  set.set(username, messages::null{});
   return {};
 }
 
@@ -135,13 +135,13 @@ void default_role(
 checked before_create_member(draft& d, const rule_context&, change_set& set) {
   const auto m = in_organization();
   default_role(d, set, m.role, m.roles, role::member);
-  return resolve_name(d, set, m);
+  return resolve_name(d, set, m.user, m.username);
 }
 
 checked before_create_fleet_member(draft& d, const rule_context&, change_set& set) {
   const auto m = in_fleet();
   default_role(d, set, m.role, m.roles, role::observer);
-  if (auto ok = resolve_name(d, set, m); !ok) {
+  if (auto ok = resolve_name(d, set, m.user, m.username); !ok) {
     return ok;
   }
   const auto organization = organization_of_fleet(d, as_int(field(set.after, m.of)));
@@ -179,11 +179,24 @@ checked before_remove_member(draft& d, const row& r) {
 
 checked before_create_team_member(draft& d, const rule_context&, change_set& set) {
   const auto& t = n().team_membership;
+  if (auto ok = resolve_name(d, set, t.user, t.username); !ok) {
+    return ok;
+  }
   const auto team = d.get(n().team.resource, as_int(field(set.after, t.is_member_of__team)));
   const auto organization = team ? as_int(field(*team, n().team.belongs_to__organization)) : 0;
   return is_member(d, as_int(field(set.after, t.user)), organization)
            ? checked{}
            : broken("a member of a team has to be a member of the team's organization.");
+}
+
+checked before_change_team_member(draft&, const rule_context&, change_set& set) {
+  const auto& t = n().team_membership;
+  const auto moved = [&](std::uint16_t number) {
+    return field(set.before, number) != field(set.after, number);
+  };
+  return moved(t.user) || moved(t.is_member_of__team) || set.gave(t.username)
+           ? checked(broken("the user and the team of a membership cannot change."))
+           : checked{};
 }
 
 checked before_write_team_access(draft& d, const rule_context&, change_set& set) {
@@ -262,6 +275,7 @@ void add_membership_hooks(std::vector<entry>& table) {
   fleet_member.before_create = before_create_fleet_member;
   fleet_member.before_change = before_change_fleet_member;
   table[n().team_membership.resource].before_create = before_create_team_member;
+  table[n().team_membership.resource].before_change = before_change_team_member;
   auto& access = table[n().team_application_access.resource];
   access.before_create = before_write_team_access;
   access.before_change = before_write_team_access;

@@ -35,6 +35,10 @@ struct describe {
     f.read_only = true;
     return std::move(*this);
   }
+  describe unlisted() && {
+    f.unlisted = true;
+    return std::move(*this);
+  }
   describe read_only() && {
     f.read_only = true;
     return std::move(*this);

@@ -109,8 +109,8 @@ struct team {
 
 struct team_membership {
   number resource = 0;
-  number user = 0, is_member_of__team = 0;
-  SLIPWAY_FIELDS(user, is_member_of__team)
+  number user = 0, is_member_of__team = 0, username = 0;
+  SLIPWAY_FIELDS(user, is_member_of__team, username)
 };
 
 struct team_application_access {

@@ -111,10 +111,14 @@ resource_def service_variable() {
      entity_kind::device,
      {"service_install", "device"},
      "service_install"});
-  auto device =
-    ref("device", "device").read_only().computed(of_install(&numbers::service_install::device));
+  // The CLI takes any row with a member `service` for a fleet's variable and reads it as an expanded one, so both only by name.
+  auto device = ref("device", "device")
+                  .unlisted()
+                  .read_only()
+                  .computed(of_install(&numbers::service_install::device));
   auto service = ref("service", "service")
                    .also({"installs__service"})
+                   .unlisted()
                    .read_only()
                    .computed(of_install(&numbers::service_install::installs__service));
   for (auto* d : {&device, &service}) {

@@ -115,7 +115,8 @@ std::vector<resource_def> teams() {
        ref("is_member_of__team", "team")
          .also({"team"})
          .required()
-         .back({"team_membership", "includes__user", "user__is_member_of__team"})},
+         .back({"team_membership", "includes__user", "user__is_member_of__team"}),
+       member_name()},
       {{first_composite, {3, 4}, true}}),
     resource(
       53,

@@ -41,9 +41,10 @@ struct field_def {
   std::string references;             ///< resource name, for references
   std::vector<std::string> backward;  ///< how the referenced resource navigates to this one
   bool hidden = false;                ///< never leaves the server, not even in a filter
-  bool read_only = false;             ///< clients may not write it
-  bool indexed = false;               ///< references always are
-  bool unique = false;                ///< implies indexed; null is not compared
+  bool unlisted = false;   ///< answered where a client selects it by name, and not otherwise
+  bool read_only = false;  ///< clients may not write it
+  bool indexed = false;    ///< references always are
+  bool unique = false;     ///< implies indexed; null is not compared
   bool text_allowed =
     false;  ///< of a reference: clients may give a text, and the rules find or make the row it means
   bool affects_target = false;       ///< a change may alter some device's target state

@@ -200,18 +200,18 @@ void log_action(
 
 }  // namespace
 
-awaitable<void>
-supervisor_proxy::ask(exchange& x, messages::requester by, request r, std::string path) {
-  const auto chosen = select(by, r);
-  if (!chosen) {
-    co_return co_await x.respond(error_response(chosen.error()));
-  }
+awaitable<void> supervisor_proxy::ask(
+  exchange& x,
+  messages::requester by,
+  request r,
+  std::string path,
+  selection chosen) {
   messages::call wanted;
   wanted.method = r.method;
   wanted.path = path;
   wanted.body = r.data;
   wanted.timeout_ms = device_timeout_ms;
-  auto results = co_await call_devices(*s_, x.executor(), chosen->devices, std::move(wanted));
+  auto results = co_await call_devices(*s_, x.executor(), chosen.devices, std::move(wanted));
   const bool logs = path == "/v2/journal-logs";
   std::vector<supervisor_answer> answers;
   answers.reserve(results.size());
@@ -219,7 +219,7 @@ supervisor_proxy::ask(exchange& x, messages::requester by, request r, std::strin
     answers.push_back(answer_of(one, logs));
   }
   if (!is_read(r.method)) {
-    log_action(by, path, chosen->uuids, answers);
+    log_action(by, path, chosen.uuids, answers);
   }
   if (answers.size() == 1) {
     auto only = to_response(std::move(answers.front()));
@@ -248,7 +248,11 @@ awaitable<void> supervisor_proxy::forward(exchange& x, route_args at) {
   if (!is_supervisor_path(path)) {
     co_return co_await x.respond(error_response(errc::not_found, "no such address"));
   }
-  co_await ask(x, *by, std::move(*r), std::move(path));
+  auto chosen = select(*by, *r);
+  if (!chosen) {
+    co_return co_await x.respond(error_response(chosen.error()));
+  }
+  co_await ask(x, *by, std::move(*r), std::move(path), std::move(*chosen));
 }
 
 awaitable<void> supervisor_proxy::restart_application(exchange& x, std::int64_t application) {
@@ -274,7 +278,14 @@ awaitable<void> supervisor_proxy::restart_application(exchange& x, std::int64_t 
   request r;
   r.application = application;
   r.data = messages::dump_json(json{{"appId", application}});
-  co_await ask(x, *by, std::move(r), "/v1/restart");
+  auto chosen = select(*by, r);
+  if (!chosen) {
+    // All devices that could restart have when there are none; a 404 would say that the fleet is not there.
+    auto none = chosen.error().code == errc::not_found ? response::text(200, "OK")
+                                                       : error_response(chosen.error());
+    co_return co_await x.respond(std::move(none));
+  }
+  co_await ask(x, *by, std::move(r), "/v1/restart", std::move(*chosen));
 }
 
 }  // namespace slipway::gateways::device

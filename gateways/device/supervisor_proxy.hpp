@@ -38,7 +38,7 @@ private:
   [[nodiscard]] messages::result<selection> select(const messages::requester& by, const request& r)
     const;
   runtime::awaitable<void>
-  ask(runtime::exchange& x, messages::requester by, request r, std::string path);
+  ask(runtime::exchange& x, messages::requester by, request r, std::string path, selection chosen);
 
   std::shared_ptr<const services> s_;
 };

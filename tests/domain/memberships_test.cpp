@@ -141,6 +141,27 @@ TEST_CASE("a team's role on a fleet is that of its members") {
   CHECK_FALSE(c.sees(c.i.user(c.bob), "device", c.car));
 }
 
+TEST_CASE("a member of a team may be named, and has to be a member of the team's organization") {
+  company c;
+  c.given_member(c.bob, "member");
+  const auto team =
+    c.i.given("team", {{"belongs_to__organization", c.organization}, {"name", "drivers"}});
+  const auto join = [&](const char* name) {
+    return c.i.create(
+      c.i.user(c.ann),
+      "team_membership",
+      {{"username", std::string(name)}, {"is_member_of__team", team}});
+  };
+  CHECK(join("bob"));
+  CHECK_FALSE(join("eve"));
+  CHECK_FALSE(join("nobody"));
+  const auto in_team = c.i.where("team_membership", "is_member_of__team", team);
+  REQUIRE(in_team.size() == 1);
+  CHECK_FALSE(c.i.change(c.i.user(c.ann), "team_membership", in_team[0], {{"user", c.eve}}));
+  CHECK_FALSE(
+    c.i.change(c.i.user(c.ann), "team_membership", in_team[0], {{"username", std::string("eve")}}));
+}
+
 TEST_CASE("an observer sees devices and logs, and no value of a variable") {
   company c;
   c.given_member(c.bob, "observer");

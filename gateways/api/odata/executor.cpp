@@ -326,7 +326,7 @@ row_json(const domain::resource_def& resource, const row& r, const domain::row_s
   std::string out;
   char separator = '{';
   for (const auto& f : resource.fields) {
-    if (f.hidden) {
+    if (f.hidden || f.unlisted) {
       continue;
     }
     out += separator;

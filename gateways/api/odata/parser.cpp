@@ -78,7 +78,7 @@ private:
 
   void select_all() {
     for (const auto& f : into_.resource->fields) {
-      if (!f.hidden) {
+      if (!f.hidden && !f.unlisted) {
         add(f.name, &f);
       }
     }

@@ -9,6 +9,7 @@ using namespace slipway;
 using nlohmann::json;
 using tests::odata::world;
 namespace ids = tests::odata::ids;
+using namespace std::string_literals;
 using list = std::vector<std::int64_t>;
 
 namespace {
@@ -48,6 +49,28 @@ TEST_CASE("without a selection all fields are shown but hidden ones and navigati
   CHECK_FALSE(device.contains("device_tag"));
   CHECK_FALSE(w.get("user(1)").at("d").at(0).contains("password"));
   CHECK(w.get("device(15)?$select=*") == w.get("device(15)"));
+}
+
+TEST_CASE("a field that is not listed is shown where it is selected, and filters") {
+  world w;
+  w.rows.put("service_install", 14, {{"device", ids::device_a}, {"installs__service", ids::main}});
+  w.rows.put(
+    "device_service_environment_variable",
+    17,
+    {{"service_install", 14L}, {"name", "K"s}, {"value", "v"s}});
+  const std::string all = "device_service_environment_variable";
+  const auto row = w.get(all).at("d").at(0);
+  CHECK(row.at("service_install") == parsed(R"({"__id":14})"));
+  CHECK_FALSE(row.contains("device"));
+  CHECK_FALSE(row.contains("service"));
+  CHECK(
+    w.get(all + "?$select=device,service&$filter=device eq 15")
+    == parsed(R"({"d":[{"device":{"__id":15},"service":{"__id":9}}]})"));
+  const auto& resource = domain::resource_model()->at(all);
+  const auto made = w.rows.get(resource.number, 17);
+  const auto text =
+    gateways::odata::row_json(resource, *made, gateways::odata::dialect::v7, w.rows);
+  CHECK(json::parse(text) == row);
 }
 
 TEST_CASE("each type is written as clients expect it") {
