@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 import sdk_test
@@ -139,19 +140,39 @@ class Device:
         person.balena("config", "generate", "--fleet", fleet["slug"], "--version", "6.0.0", "--network", "ethernet",
                       "--appUpdatePollInterval", "10", "--output", file)
         config = json.loads(file.read_text(encoding="utf-8"))
-        # What this host may do: leave a mark instead of going down.
-        config["hostCommands"] = {what: ["touch", str(self.folder / what)] for what in ("reboot", "shutdown")}
+        # What stands for the host's going down and coming up: a mark is left, the agent ends a little later and is started again.
+        config["hostCommands"] = {what: ["sh", "-c", f"touch {self.folder / what}; (sleep 0.5; kill $PPID) >/dev/null 2>&1 &"]
+                                  for what in ("reboot", "shutdown")}
         config["ledFile"] = str(self.folder / "led")
         file.write_text(json.dumps(config), encoding="utf-8")
         self.log = open(self.folder / "log", "w", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [os.path.join(os.environ["SLIPWAY_BIN"], "slipway-agent"), "run", "--config", str(file), "--state-dir", str(self.folder / "state"),
-             "--engine", "unix://" + engine.socket, "--poll-interval-ms", "2000", "--report-gap-ms", "100"],
-            stdout=self.log, stderr=self.log)
+        self.command = [os.path.join(os.environ["SLIPWAY_BIN"], "slipway-agent"), "run", "--config", str(file), "--state-dir",
+                        str(self.folder / "state"), "--engine", "unix://" + engine.socket, "--poll-interval-ms", "2000",
+                        "--report-gap-ms", "100"]
+        self.ending = False
+        self.boots = 0
+        self.boot()
+        self.host = threading.Thread(target=self.stay_up)
+        self.host.start()
         wait_for("registration", 60, lambda: "registered_at" in file.read_text(encoding="utf-8"))
         config = json.loads(file.read_text(encoding="utf-8"))
         self.uuid = config["uuid"]
         self.key = config["deviceApiKey"]
+
+    def boot(self):
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
+        self.boots += 1
+
+    def stay_up(self):
+        while True:
+            self.process.wait()
+            if self.ending:
+                return
+            self.boot()
+
+    def answers(self):
+        """Whether the agent can be reached through the server."""
+        return self.person.api.post("/supervisor/ping", {"uuid": self.uuid, "method": "GET"}).status == 200
 
     def row(self, select):
         return self.person.row(f"device(uuid='{self.uuid}')?{select}")
@@ -165,9 +186,9 @@ class Device:
         return found[0] if found else None
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+        self.ending = True
+        self.process.terminate()
+        self.host.join(30)
         self.log.close()
 
 
@@ -190,7 +211,8 @@ class Online(Cases):
         for c in self.engine.get("/containers/json?all=1") or []:
             labels = c["Labels"]
             if labels.get("io.slipway.device") == self.uuid and labels.get("io.balena.service-name") == service:
-                return self.engine.inspect(c["Id"])
+                found = self.engine.inspect(c["Id"])
+                return found if found and "Config" in found else None   # it may have gone meanwhile
         return None
 
     def started(self, service):
@@ -271,9 +293,14 @@ class Online(Cases):
         return pathlib.Path(next(m["Source"] for m in found["Mounts"] if m["Destination"] == "/level"))
 
     def test_the_host_is_rebooted_shut_down_and_identified(self):
-        for command, mark in (("reboot", "reboot"), ("shutdown", "shutdown"), ("identify", "led")):
+        self.ann.balena("device", "identify", self.uuid)
+        wait_for("the light", 60, (self.device.folder / "led").exists)
+        for command in ("reboot", "shutdown"):
+            boots = self.device.boots
             self.ann.balena("device", command, self.uuid)
-            wait_for(command, 60, (self.device.folder / mark).exists)
+            wait_for(command, 60, (self.device.folder / command).exists)
+            wait_for("the agent again", 60, lambda: self.device.boots > boots and self.device.answers())
+        wait_for("the services again", 60, lambda: self.started("pump") and self.started("valve"))
 
     def test_a_variable_reaches_the_container(self):
         self.ann.balena("env", "set", "PRESSURE", "7", "--device", self.uuid, "--service", "pump")

@@ -27,8 +27,9 @@ export async function define({ scene, client, assert }) {
 
   /** The running image of the service. */
   async function image_of() {
-    const details = await device.getWithServiceDetails(uuid);
-    return details.current_services[service]?.find((s) => s.status === 'Running')?.image_id;
+    const details = await device.getWithServiceDetails(uuid, { $expand: { belongs_to__application: { $select: 'slug' } } });
+    const running = details.current_services_by_app[details.belongs_to__application[0].slug]?.[service];
+    return running?.find((s) => s.status === 'Running')?.image_id;
   }
 
   test('device: answers of its agent', async () => {
@@ -76,11 +77,12 @@ export async function define({ scene, client, assert }) {
     await application.purge(fleet);
     await until('the service runs after the purge', image_of);
     await application.restart(fleet);
-    await application.reboot(fleet, { deviceId: scene.online.id });
-    await application.shutdown(fleet, { deviceId: scene.online.id });
     await device.purge(uuid);
-    await device.reboot(uuid);
-    await device.shutdown(uuid);
+    // A host that goes down answers again once it is up.
+    const downs = [() => application.reboot(fleet), () => application.shutdown(fleet), () => device.reboot(uuid), () => device.shutdown(uuid)];
+    for (const down of downs) {
+      await until('the device goes down', () => down().then(() => true, () => false));
+    }
     const bob = await client(scene.bob);
     await refused(bob.models.device.reboot(uuid), /Device not found/);
   });

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 
-import awaited
 import world
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,9 +34,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # so that what was started is stopped
     place = world.World()
     try:
-        arguments = [a for a in sys.argv[1:] if a != "--awaited"]
-        left_out = [] if "--awaited" in sys.argv else sorted(awaited.SDK)
-        return run(place, scene(place, awaited=left_out), "base", " ".join(arguments))
+        return run(place, scene(place), "base", " ".join(sys.argv[1:]))
     finally:
         place.close()
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The real balena CLI against a real slipwayd. Groups run beside each other, two at a time, on one server.
 
-Usage: suite.py [--only TEXT] [--awaited] SET..., where a set is `api` (the server alone) or `devices` (agents and a container engine)."""
+Usage: suite.py [--only TEXT] SET..., where a set is `api` (the server alone) or `devices` (agents and a container engine)."""
 
 import argparse
 import concurrent.futures
@@ -13,7 +13,6 @@ import time
 import unittest
 
 import account_cases
-import awaited
 import cases
 import config_cases
 import device_cases
@@ -44,8 +43,7 @@ def groups_of(names):
 def chosen(group, arguments):
     """The cases of a group that are to run."""
     for test in unittest.TestLoader().loadTestsFromTestCase(group):
-        waits = ".".join(test.id().split(".")[-2:]) in awaited.CASES
-        if any(word in test.id() for word in arguments.only or [""]) and (arguments.awaited or not waits):
+        if any(word in test.id() for word in arguments.only or [""]):
             yield test
 
 
@@ -74,7 +72,6 @@ def complaints_about_page(sets):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", action="append", help="run the cases whose names hold this")
-    parser.add_argument("--awaited", action="store_true", help="run those that wait for a part of Slipway, too")
     parser.add_argument("sets", nargs="+", choices=sorted(SETS))
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -91,14 +88,12 @@ def main():
                 count += result.testsRun
     finally:
         cases.WORLD.close()
-    if not arguments.only and (arguments.awaited or not awaited.CASES):
+    if not arguments.only:
         for complaint in complaints_about_page(arguments.sets):
             print("docs/clients.md: " + complaint)
             good = False
     print(f"{count} cases, {sum(world.used.values())} commands of the CLI ended well, {time.monotonic() - began:.0f} s: "
           f"{'passed' if good else 'FAILED'}")
-    if not arguments.awaited:
-        print(f"left out, waiting for a part of Slipway: {len(awaited.CASES)}")
     assert count, "no case was run"
     return 0 if good else 1
 
