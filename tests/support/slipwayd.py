@@ -176,7 +176,9 @@ class Slipwayd:
         return Client(self.port, token)
 
     def login(self, name=ADMIN, password=PASSWORD):
-        answer = self.client().post("/login_", {"username": name, "password": password})
+        guest = self.client()
+        answer = guest.post("/login_", {"username": name, "password": password})
+        guest.close()
         assert answer.status == 200, answer
         return self.client(answer.text)
 

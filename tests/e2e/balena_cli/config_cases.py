@@ -6,7 +6,7 @@ import os
 import re
 
 from cases import Cases
-from world import TYPE
+from world import PATH, TYPE
 
 # A device's side of `join` and `leave`: what the system's ssh would have run there is written down.
 SSH = r'''#!/bin/sh
@@ -66,7 +66,7 @@ class Configurations(Cases):
         tools.mkdir()
         (tools / "ssh").write_text(SSH, encoding="utf-8")
         (tools / "ssh").chmod(0o755)
-        path = f"{tools}:{os.environ['PATH']}"
+        path = f"{tools}:{PATH}"
         self.ann.balena("join", "127.0.0.1", "--fleet", self.fleet["slug"], "--pollInterval", "12", PATH=path)
         done = (self.ann.home / "ssh-commands").read_text(encoding="utf-8")
         given = re.search(r"os-config join .*<<< ([A-Za-z0-9+/=]+)\)", done)

@@ -1,38 +1,59 @@
 #!/usr/bin/env python3
-"""Installs the pinned balena clients into a folder of the build tree. Does nothing when that folder holds them already.
+"""Installs the pinned balena clients, and the node they ask for, into the user's cache folder. Does nothing when they are there already.
 
-Usage: install.py FOLDER. No install script of a package runs: the clients need none for what Slipway promises, and some would fetch programs.
+Usage: install.py [FOLDER]; prints the folder. Its name holds a hash of what decides what is in it, so clones of the repository share it.
+No install script of a package runs: the clients need none for what Slipway promises, and some would fetch programs.
 SLIPWAY_COMPOSE_PARSER names the CLI's own compose parser where one is at hand; otherwise compose_parser.mjs stands in."""
 
 import hashlib
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 INPUTS = ("package.json", "package-lock.json", "compose_parser.mjs", "install.py")
-NODE_MAJOR_MIN = 18
+CPUS = {"x86_64": "x64", "aarch64": "arm64"}   # of machines that there is a node package for
+NODE_MAJOR_MIN = 18   # of the node that runs npm; the clients run on the one in the lock file
 INSTALL_SECONDS_MAX = 1500
+UNUSED_DAYS_MAX = 14  # older installations of other versions go
 
 
 def fingerprint():
     """Changes when anything that decides what is installed does."""
-    total = hashlib.sha256(os.environ.get("SLIPWAY_COMPOSE_PARSER", "").encode())
+    total = hashlib.sha256(os.environ.get("SLIPWAY_COMPOSE_PARSER", "").encode() + platform.machine().encode())
     for name in INPUTS:
         total.update((HERE / name).read_bytes())
-    return total.hexdigest()
+    return total.hexdigest()[:16]
+
+
+def place():
+    """The folder of this version of everything."""
+    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(cache) / "slipway" / f"clients-{fingerprint()}"
 
 
 def check_tools():
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             sys.exit(f"install: {tool} is missing; scripts/setup installs it")
+    if platform.machine() not in CPUS:
+        sys.exit(f"install: no node is pinned for a {platform.machine()}")
     version = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < NODE_MAJOR_MIN:
-        sys.exit(f"install: node {version} is too old for the clients, {NODE_MAJOR_MIN} is the oldest that runs them")
-    return version
+        sys.exit(f"install: node {version} is too old for npm, {NODE_MAJOR_MIN} is the oldest that is tried")
+
+
+def place_node(folder):
+    """The pinned node as the only program of a folder that can go in front of a path."""
+    (folder / "bin").mkdir()
+    node = f"node_modules/node-linux-{CPUS[platform.machine()]}/bin/node"
+    (folder / node).chmod(0o755)
+    (folder / "bin/node").symlink_to("../" + node)
 
 
 def place_parser(folder):
@@ -48,23 +69,44 @@ def place_parser(folder):
     parser.chmod(0o755)
 
 
+def remove_unused(cache, kept):
+    for old in cache.glob("clients-*"):
+        if old != kept and old.stat().st_mtime < time.time() - UNUSED_DAYS_MAX * 24 * 3600:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def install(folder):
+    """Builds the installation beside its place and moves it there whole: others may be at the same, or look on."""
+    check_tools()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = pathlib.Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+    try:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, work / name)
+        print(f"install: npm ci for {folder}", file=sys.stderr, flush=True)
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"],
+                       cwd=work, check=True, timeout=INSTALL_SECONDS_MAX, stdout=sys.stderr)
+        place_node(work)
+        place_parser(work)
+        (work / "compile-cache").mkdir()
+        work.chmod(0o755)
+        try:
+            work.rename(folder)
+        except OSError:
+            if not folder.exists():   # else somebody else was first with the same
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1]).resolve()
-    stamp = folder / "installed"
-    wanted = fingerprint()
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        print(f"install: {folder} is up to date")
-        return
-    version = check_tools()
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder / name)
-    print(f"install: npm ci in {folder} with node {version}", flush=True)
-    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"],
-                   cwd=folder, check=True, timeout=INSTALL_SECONDS_MAX)
-    place_parser(folder)
-    stamp.write_text(wanted, encoding="utf-8")
+    folder = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else place()
+    if not folder.exists():
+        install(folder)
+    os.utime(folder)
+    if len(sys.argv) == 1:
+        remove_unused(folder.parent, folder)
+    print(folder)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def run(place, what, section, only=""):
     file = place.folder / f"scene-{section}.json"
     file.write_text(json.dumps(what), encoding="utf-8")
     file.chmod(0o600)
-    done = subprocess.run(["node", str(HERE / "sdk_suite.mjs"), str(file), section, only], timeout=SECONDS_MAX, check=False)
+    done = subprocess.run([str(world.CLIENTS / "bin/node"), str(HERE / "sdk_suite.mjs"), str(file), section, only], timeout=SECONDS_MAX, check=False)
     return done.returncode
 
 

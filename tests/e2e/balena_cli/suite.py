@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The real balena CLI against a real slipwayd. Groups run beside each other, two at a time, on one server.
+"""The real balena CLI against a real slipwayd. Groups run beside each other, a few at a time, on one server.
 
 Usage: suite.py [--only TEXT] SET..., where a set is `api` (the server alone) or `devices` (agents and a container engine)."""
 
@@ -27,7 +27,7 @@ SETS = {
     "api": (account_cases, config_cases, device_cases, fleet_cases, os_cases, release_cases, variable_cases),
     "devices": (engine_cases,),
 }
-AT_ONCE = 2   # a command keeps a core busy while it starts
+AT_ONCE = 3   # a command keeps a core busy while it starts, and waits for the rest of its time
 
 
 def groups_of(names):
