@@ -67,8 +67,10 @@ export async function refused(promise, words) {
 
 /** Runs the cases whose name holds `only`, in order; answers how many failed. */
 export async function run(only) {
+  const chosen = cases.filter((c) => c.name.includes(only));
+  assert.ok(chosen.length > 0, `no case is named ${only}`);
   let failed = 0;
-  for (const { name, body } of cases.filter((c) => c.name.includes(only))) {
+  for (const { name, body } of chosen) {
     try {
       await body();
     } catch (error) {

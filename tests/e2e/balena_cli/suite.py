@@ -47,12 +47,24 @@ def chosen(group, arguments):
             yield test
 
 
+class Timed(unittest.TextTestResult):
+    """Tells what each case took beside its name."""
+
+    def startTest(self, test):
+        self.began = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        self.stream.write(f"{time.monotonic() - self.began:.1f} s ")
+        super().addSuccess(test)
+
+
 def run(group, arguments):
     """Runs one group; answers what it printed and its result."""
     tests = unittest.TestSuite(chosen(group, arguments))
     stream = io.StringIO()
     began = time.monotonic()
-    result = unittest.TextTestRunner(stream=stream, verbosity=2, descriptions=False).run(tests)
+    result = unittest.TextTestRunner(stream=stream, verbosity=2, descriptions=False, resultclass=Timed).run(tests)
     return group.__name__, stream.getvalue(), result, time.monotonic() - began
 
 
