@@ -68,8 +68,7 @@ TEST_CASE("a field that is not listed is shown where it is selected, and filters
     == parsed(R"({"d":[{"device":{"__id":15},"service":{"__id":9}}]})"));
   const auto& resource = domain::resource_model()->at(all);
   const auto made = w.rows.get(resource.number, 17);
-  const auto text =
-    gateways::odata::row_json(resource, *made, gateways::odata::dialect::v7, w.rows);
+  const auto text = gateways::odata::row_json(resource, *made, w.rows);
   CHECK(json::parse(text) == row);
 }
 
