@@ -324,6 +324,11 @@ messages::result<void> invite_accept(context& c, const std::string& token_file) 
   }
   const auto accepted =
     c.server.post_text("/org/v1/invitation/" + percent_encode(*token), json::object());
+  if (!accepted && accepted.error().code == messages::errc::not_found) {
+    return messages::fail(
+      messages::errc::not_found,
+      "no such invitation: it was accepted or taken back already, or the token is not complete");
+  }
   if (!accepted) {
     return tl::unexpected(accepted.error());
   }
