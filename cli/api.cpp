@@ -22,6 +22,9 @@ constexpr std::array retry_after{
   std::chrono::milliseconds{800},
   std::chrono::milliseconds{2000}};
 
+/// The server answers an upload only when all of it is on its disk.
+constexpr std::chrono::seconds transfer_stall{300};
+
 /// The server's plain port sends other machines to https.
 messages::error moved(const std::string& server, std::string_view place) {
   const auto scheme = place.find("://");
@@ -259,6 +262,37 @@ messages::result<void> api::stream(
   return {};
 }
 
+messages::result<json> api::upload(
+  const std::string& method,
+  const std::string& path,
+  const std::string& content_type,
+  std::int64_t length,
+  const std::function<std::ptrdiff_t(char*, std::size_t)>& source) {
+  auto r = request(method, path);
+  r.headers.emplace_back("Content-Type", content_type);
+  r.body_source = source;
+  r.body_length = length;
+  r.timeout = std::chrono::milliseconds{0};
+  r.stall_timeout = transfer_stall;
+  const auto text = answer_to(r);
+  if (!text) {
+    return tl::unexpected(text.error());
+  }
+  auto j = messages::parse_json(*text);
+  return j ? *j : json::object();  // a change may answer without a body
+}
+
+messages::result<void> api::download(
+  const std::string& link,
+  const std::function<bool(std::string_view)>& sink) {
+  runtime::http_request r;
+  r.url = link;
+  r.timeout = std::chrono::milliseconds{0};
+  r.stall_timeout = transfer_stall;
+  r.body_sink = sink;
+  return answer_to(r).map([](const std::string&) {});
+}
+
 runtime::http_request api::request(const std::string& method, const std::string& path) const {
   runtime::http_request r;
   r.method = method;
@@ -277,6 +311,10 @@ api::send(const std::string& method, const std::string& path, const json* body) 
     r.headers.emplace_back("Content-Type", "application/json");
     r.body = messages::dump_json(*body);
   }
+  return answer_to(r);
+}
+
+messages::result<std::string> api::answer_to(const runtime::http_request& r) {
   auto reply = client_.send(r);
   if (!reply) {
     return tl::unexpected(explain(reply.error()));

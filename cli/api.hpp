@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -62,6 +63,17 @@ public:
     const nlohmann::json& body);
   [[nodiscard]] messages::result<void> patch(const std::string& path, const nlohmann::json& body);
   [[nodiscard]] messages::result<void> remove(const std::string& path);
+  /// A body of `length` bytes that `source` fills in as it is sent, see runtime::http_request. No time-out but for standing still.
+  [[nodiscard]] messages::result<nlohmann::json> upload(
+    const std::string& method,
+    const std::string& path,
+    const std::string& content_type,
+    std::int64_t length,
+    const std::function<std::ptrdiff_t(char*, std::size_t)>& source);
+  /// What is at a link that the server gave, asked for without the credential: the link may lead to another host. As `stream`.
+  [[nodiscard]] messages::result<void> download(
+    const std::string& link,
+    const std::function<bool(std::string_view)>& sink);
 
   /// Digest of a manifest in a registry that is reached as the server is; for engines that do not tell what they pushed.
   [[nodiscard]] messages::result<std::string> manifest_digest(
@@ -75,6 +87,7 @@ public:
 private:
   [[nodiscard]] messages::result<std::string>
   send(const std::string& method, const std::string& path, const nlohmann::json* body);
+  [[nodiscard]] messages::result<std::string> answer_to(const runtime::http_request& r);
   [[nodiscard]] messages::error explain(messages::error e) const;
   [[nodiscard]] runtime::http_request request(const std::string& method, const std::string& path)
     const;

@@ -3,6 +3,7 @@
 #include "cli/commands_access.hpp"
 #include "cli/commands_account.hpp"
 #include "cli/commands_action.hpp"
+#include "cli/commands_asset.hpp"
 #include "cli/commands_device.hpp"
 #include "cli/commands_fleet.hpp"
 #include "cli/commands_key.hpp"
@@ -42,6 +43,7 @@ struct command_line {
   key_args new_key;
   key_owner owner;
   membership_target members;
+  asset_args asset;
   action chosen;
 };
 
@@ -56,6 +58,8 @@ void add_access(CLI::App& app, command_line& l);
 void add_fleet(CLI::App& app, command_line& l);
 void add_device(CLI::App& app, command_line& l);
 void add_release(CLI::App& app, command_line& l);
+/// The assets of a release, under the noun `release`.
+void add_assets(CLI::App& release, command_line& l);
 void add_settings(CLI::App& app, command_line& l);
 
 }  // namespace slipway::cli

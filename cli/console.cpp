@@ -128,6 +128,10 @@ void console::print(const nlohmann::json& value) {
   out_ << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
+bool console::raw(std::string_view bytes) {
+  return static_cast<bool>(out_.write(bytes.data(), static_cast<std::streamsize>(bytes.size())));
+}
+
 void console::flush() {
   out_.flush();
 }

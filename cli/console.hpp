@@ -48,6 +48,8 @@ public:
   /// The result of the command.
   void line(std::string_view text);
   void print(const nlohmann::json& value);
+  /// Bytes as they are, for what is a file itself. False when they cannot be written.
+  bool raw(std::string_view bytes);
   /// What was printed so far reaches its reader now, although more will come.
   void flush();
   /// What goes on while it works: to stderr, so that the result can be piped.

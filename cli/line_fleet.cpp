@@ -131,6 +131,7 @@ void add_release(CLI::App& app, command_line& l) {
   c->add_option("RELEASE", l.release, "id, or the start of its commit")->required();
   c->add_flag("-y,--yes", l.yes, "do not ask");
   choose(c, l, [&l](context& x) { return release_remove(x, l.release, l.yes); });
+  add_assets(*release, l);
 }
 
 }  // namespace slipway::cli
