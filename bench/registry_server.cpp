@@ -1,5 +1,5 @@
 // The registry alone: benchmarks and tests start it. Every client gets every repository, unless --deny NAME refuses one;
-// `org/fleet` is an alias of `app`.
+// `org/fleet` is an alias of `app`. --upload-seconds N forgets uploads that nobody goes on with after so long.
 
 #include "actors/uploads.hpp"
 #include "gateways/registry/mirrors.hpp"
@@ -26,7 +26,8 @@ struct settings {
   std::string folder;
   std::uint16_t port = 0;
   std::string deny;
-  std::string mirrors;  ///< as `slipwayd serve --registry-mirrors` takes it
+  int upload_seconds = 0;  ///< 0 = as slipwayd does
+  std::string mirrors;     ///< as `slipwayd serve --registry-mirrors` takes it
 };
 
 settings read_arguments(int argc, char** argv) {
@@ -39,6 +40,8 @@ settings read_arguments(int argc, char** argv) {
       s.port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
     } else if (name == "--deny") {
       s.deny = argv[i + 1];
+    } else if (name == "--upload-seconds") {
+      s.upload_seconds = std::atoi(argv[i + 1]);
     } else if (name == "--mirrors") {
       s.mirrors = argv[i + 1];
     }
@@ -53,6 +56,14 @@ T or_die(messages::result<T> r) {
     std::exit(2);
   }
   return std::move(*r);
+}
+
+actors::upload_limits limits_of(const settings& s) {
+  actors::upload_limits limits;
+  if (s.upload_seconds > 0) {
+    limits.idle_max = limits.expiry = limits.sweep_every = std::chrono::seconds(s.upload_seconds);
+  }
+  return limits;
 }
 
 gateways::authorize allow_all_but(std::string denied) {
@@ -92,7 +103,8 @@ int main(int argc, char** argv) {
   // CAF's default scheduler polls: over 1 % of a core while nothing happens.
   config.set("scheduler.policy", caf::atom("sharing"));
   caf::actor_system system(config);
-  const auto uploads = actors::make_uploads(system, *blobs, *repositories, {}, runtime::now_ms);
+  const auto uploads =
+    actors::make_uploads(system, *blobs, *repositories, limits_of(s), runtime::now_ms);
   gateways::token_authority::options keys;
   keys.key_file = s.folder + "/registry-key.pem";
   keys.issuer = "registry_server";
