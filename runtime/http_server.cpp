@@ -288,6 +288,10 @@ void server::stop(int grace_ms) {
     if (r->thread.joinable()) {
       r->thread.join();
     }
+    // A worker that had no connection may have been stopped before it came to this: nobody must wait in its queue.
+    boost::system::error_code ec;
+    r->acceptor.close(ec);
+    r->tls_acceptor.close(ec);
   }
 }
 

@@ -40,6 +40,7 @@ struct invitation {
   messages::entity_ref to;
   std::int64_t organization =
     0;  ///< that the user must be a member of first; 0 = it is what he is invited to
+  std::int64_t expires = 0;  ///< ms since 1970
 };
 
 std::optional<invitation> find_invitation(const domain::row_source& rows, const std::string& hash) {
@@ -50,7 +51,8 @@ std::optional<invitation> find_invitation(const domain::row_source& rows, const 
     const auto r = rows.get(o.resource, *id);
     return invitation{
       {entity_kind::organization, as_int(field(*r, o.is_invited_to__organization))},
-      0};
+      0,
+      as_int(field(*r, o.expiry_date))};
   }
   const auto& a = n.application_invite;
   const auto id = rows.first(a.resource, a.token, token);
@@ -62,7 +64,8 @@ std::optional<invitation> find_invitation(const domain::row_source& rows, const 
   }
   return invitation{
     {entity_kind::fleet, fleet},
-    as_int(field(*application, n.application.organization))};
+    as_int(field(*application, n.application.organization)),
+    as_int(field(*r, a.expiry_date))};
 }
 
 bool is_member(const domain::row_source& rows, std::int64_t user, std::int64_t organization) {
@@ -132,6 +135,10 @@ invitations::join(boost::asio::any_io_executor executor, requester by, std::stri
   messages::accept_invitation cmd;
   cmd.by = std::move(by);
   cmd.token_hash = std::move(token_hash);
+  // The fleet would refuse it as well, but only after its holder is in the organization.
+  if (first_into_organization && found->expires <= s_->now()) {
+    co_return fail(errc::rule_violated, "the invitation has run out.");
+  }
   if (first_into_organization) {
     const auto joined = co_await join_organization(executor, cmd.by.id, found->organization);
     if (!joined) {

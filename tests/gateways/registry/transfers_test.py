@@ -171,7 +171,7 @@ def check_expiry():
         at = begin(client, "left")
         break_off(server, client, at, 0, b"x" * 5000, 1_000_000)
         assert server.uploads() != []
-        wait_until(lambda: server.uploads() == [])
+        wait_until(lambda: server.uploads() == [], seconds=120)
         expect(client.get(at), 404)
 
 
