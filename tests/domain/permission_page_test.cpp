@@ -91,7 +91,7 @@ walks this table with every role.
 | `GET /services/vpn/auth/:uuid` | `write_logs` on device | 200 | 401 | 401 | 401 |
 | `POST /supervisor/*, reading` | `inspect` on device | 404 | 403 | 404 | 401 |
 | `POST /supervisor/*, changing` | `control` on device | 404 | 403 | 404 | 401 |
-| `POST /application/:id/restart` | `control` on application | 404 | 403 | 404 | 401 |
+| `POST /application/:id/restart` | `control` on application | 200 | 403 | 404 | 401 |
 | `POST /api-key/application/:id/provisioning` | `make_key` on application | 200 | 403 | 404 | 401 |
 | `POST /api-key/device/:id/device-key` | `make_key` on device | 200 | 403 | 404 | 401 |
 | `GET /auth/v1/token, pull` | `pull_image` on image | 200 | 401 | 401 | 401 |
