@@ -63,7 +63,7 @@ def fill(server, leave):
     info = os.statvfs(server.folder)
     size = info.f_bavail * info.f_frsize - leave
     path = os.path.join(server.folder, "ballast")
-    with open(path, "ab") as file:
+    with open(path, "ab", buffering=0) as file:
         try:
             block = bytes(1024 * 1024)
             while size > 0:
