@@ -104,6 +104,8 @@ private:
   result<void> write(rocksdb::WriteBatch& batch, bool sync);
   /// All keys that begin with `prefix`, from `prefix` + `from` on.
   result<void> each(const std::string& prefix, std::string_view from, const visitor& visit) const;
+  template <class Record>
+  result<std::vector<held_item>> held_after(table of, std::string& cursor, std::size_t count) const;
   [[nodiscard]] bool is_lost(const digest& d) const;
   void found_again(const digest& d, rocksdb::WriteBatch& batch);
   /// Everything that goes with a manifest, its tags too.

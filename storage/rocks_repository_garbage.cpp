@@ -3,6 +3,7 @@
 #include "storage/rocks_repositories.hpp"
 
 #include <charconv>
+#include <type_traits>
 
 namespace slipway::storage {
 
@@ -97,12 +98,13 @@ result<void> rocks_repositories::touch_manifest(
   return write(batch, false);
 }
 
-result<std::vector<held_item>> rocks_repositories::manifests_after(
-  std::string& cursor,
-  std::size_t count) const {
+/// Rows of a table in pages, from behind the cursor, which moves along. One that does not decode is kept: nobody knows how old it is.
+template <class Record>
+result<std::vector<held_item>>
+rocks_repositories::held_after(table of, std::string& cursor, std::size_t count) const {
   std::vector<held_item> out;
   const auto from = cursor;
-  auto listed = each(key(table::manifest, ""), from, [&](auto rest, const rocksdb::Slice& value) {
+  auto listed = each(key(of, ""), from, [&](auto rest, const rocksdb::Slice& value) {
     if (rest == from) {
       return true;
     }
@@ -111,38 +113,31 @@ result<std::vector<held_item>> rocks_repositories::manifests_after(
     }
     cursor = rest;
     auto [repository, id] = split(rest);
-    // One that does not decode is kept: nobody knows how old it is.
-    auto row = messages::unpack<manifest_record>(view(value));
-    if (row) {
-      out.push_back(
-        {std::move(repository), std::move(id), row->size, row->touched_ms, row->subject});
+    if (const auto row = messages::unpack<Record>(view(value))) {
+      auto& item = out.emplace_back();
+      item.repository = std::move(repository);
+      item.id = std::move(id);
+      item.size = row->size;
+      item.touched_ms = row->touched_ms;
+      if constexpr (std::is_same_v<Record, manifest_record>) {
+        item.subject = row->subject;
+      }
     }
     return true;
   });
   return listed ? result<std::vector<held_item>>(std::move(out)) : tl::unexpected(listed.error());
 }
 
+result<std::vector<held_item>> rocks_repositories::manifests_after(
+  std::string& cursor,
+  std::size_t count) const {
+  return held_after<manifest_record>(table::manifest, cursor, count);
+}
+
 result<std::vector<held_item>> rocks_repositories::blobs_after(
   std::string& cursor,
   std::size_t count) const {
-  std::vector<held_item> out;
-  const auto from = cursor;
-  auto listed = each(key(table::blob, ""), from, [&](auto rest, const rocksdb::Slice& value) {
-    if (rest == from) {
-      return true;
-    }
-    if (out.size() == count) {
-      return false;
-    }
-    cursor = rest;
-    auto [repository, id] = split(rest);
-    auto row = messages::unpack<blob_record>(view(value));
-    if (row) {
-      out.push_back({std::move(repository), std::move(id), row->size, row->touched_ms});
-    }
-    return true;
-  });
-  return listed ? result<std::vector<held_item>>(std::move(out)) : tl::unexpected(listed.error());
+  return held_after<blob_record>(table::blob, cursor, count);
 }
 
 result<std::vector<std::string>>
