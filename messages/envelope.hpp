@@ -12,7 +12,7 @@
 namespace slipway::messages {
 
 /// The one table of what can stand in an envelope. Numbers are on the wire: never reused.
-/// 32 to 47 are kept for byte streams. docs/protocols/overlay.md and docs/protocols/bus.md describe each.
+/// 32 to 47 are kept for byte streams. docs/protocols/overlay.md, bus.md and builder.md describe each.
 enum class message_type : std::uint16_t {
   none = 0,
   // device to edge
@@ -40,6 +40,19 @@ enum class message_type : std::uint16_t {
   notices_acked = 83,
   edge_alarm = 84,
   call_result = 85,
+  // build worker to core
+  worker_joined = 96,
+  worker_beat = 97,
+  get_source = 98,
+  get_push_token = 99,
+  build_output = 100,
+  service_changed = 101,
+  build_ended = 102,
+  // core to build worker
+  run_build = 112,
+  cancel_build = 113,
+  source_part = 114,
+  push_token = 115,
 };
 
 /// What every message between processes travels in: a msgpack array of five, the payload as bin.
