@@ -1,7 +1,7 @@
 #include "cli/build_context.hpp"
 
-#include "cli/dockerignore.hpp"
 #include "cli/settings.hpp"
+#include "domain/dockerignore.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -42,7 +42,7 @@ messages::error archive_error(archive* a, const std::string& path) {
 void collect(
   const fs::path& folder,
   const std::string& below,
-  const dockerignore& rules,
+  const domain::dockerignore& rules,
   const std::string& dockerfile,
   std::vector<std::string>& out) {
   std::vector<fs::directory_entry> entries;
@@ -152,13 +152,13 @@ messages::result<build_context> build_context::pack(
   }
   build_context context(descriptor);
 
-  dockerignore rules;
+  domain::dockerignore rules;
   if (fs::exists(folder / ".dockerignore", ignored)) {
     const auto text = read_small_file((folder / ".dockerignore").string());
     if (!text) {
       return tl::unexpected(text.error());
     }
-    rules = dockerignore(*text);
+    rules = domain::dockerignore(*text);
   }
   try {
     std::vector<std::string> paths;

@@ -1,6 +1,6 @@
 #include "cli/build_context.hpp"
-#include "cli/dockerignore.hpp"
 #include "cli/project.hpp"
+#include "domain/dockerignore.hpp"
 #include "tests/cli/temp_folder.hpp"
 
 #include <archive.h>
@@ -49,21 +49,36 @@ std::map<std::string, std::string> unpack(build_context& c) {
 }  // namespace
 
 TEST_CASE("ignore patterns match as the engine's own client matches them") {
-  CHECK(glob_matches("*.o", "a.o"));
-  CHECK_FALSE(glob_matches("*.o", "d/a.o"));
-  CHECK(glob_matches("**/*.o", "d/e/a.o"));
-  CHECK(glob_matches("**/*.o", "a.o"));
-  CHECK(glob_matches("d/**", "d/e/f"));
-  CHECK(glob_matches("a?c", "abc"));
-  CHECK_FALSE(glob_matches("a?c", "a/c"));
-  CHECK(glob_matches("[a-c]x", "bx"));
-  CHECK_FALSE(glob_matches("[^a-c]x", "bx"));
-  CHECK_FALSE(glob_matches("[abc", "a"));
-  CHECK(glob_matches("\\*", "*"));
+  CHECK(domain::glob_matches("*.o", "a.o"));
+  CHECK_FALSE(domain::glob_matches("*.o", "d/a.o"));
+  CHECK(domain::glob_matches("**/*.o", "d/e/a.o"));
+  CHECK(domain::glob_matches("**/*.o", "a.o"));
+  CHECK(domain::glob_matches("d/**", "d/e/f"));
+  CHECK(domain::glob_matches("a?c", "abc"));
+  CHECK_FALSE(domain::glob_matches("a?c", "a/c"));
+  CHECK(domain::glob_matches("[a-c]x", "bx"));
+  CHECK_FALSE(domain::glob_matches("[^a-c]x", "bx"));
+  CHECK_FALSE(domain::glob_matches("[abc", "a"));
+  CHECK(domain::glob_matches("\\*", "*"));
+  CHECK(domain::glob_matches("a*/b?[x-z]*", "aa/bcyq"));
+  CHECK_FALSE(domain::glob_matches("a*b", "a/b"));
+  CHECK_FALSE(domain::glob_matches("*[abc", "a"));
+  CHECK(domain::glob_matches("a/**/b", "a/b"));
+  CHECK(domain::glob_matches("a/**/b", "a/x/y/b"));
+  CHECK_FALSE(domain::glob_matches("a/**/b", "a/xb"));
+}
+
+TEST_CASE("a pattern made to be slow takes no longer than others") {
+  std::string stars;
+  for (int i = 0; i < 200; ++i) {
+    stars += "*a**a";
+  }
+  CHECK_FALSE(domain::glob_matches(stars + "b", std::string(1024, 'a')));
 }
 
 TEST_CASE("the last rule that matches a path or its parent decides") {
-  const dockerignore rules("# comment\n\n node_modules \n*.log\n!keep.log\n/build/\nkeep.log.d\n");
+  const domain::dockerignore rules(
+    "# comment\n\n node_modules \n*.log\n!keep.log\n/build/\nkeep.log.d\n");
   CHECK(rules.excludes("node_modules"));
   CHECK(rules.excludes("node_modules/x/y.js"));
   CHECK(rules.excludes("a.log"));
@@ -71,8 +86,8 @@ TEST_CASE("the last rule that matches a path or its parent decides") {
   CHECK(rules.excludes("build/x"));
   CHECK_FALSE(rules.excludes("src/build"));
   CHECK_FALSE(rules.may_skip_folders());
-  CHECK(dockerignore("x").may_skip_folders());
-  CHECK_FALSE(dockerignore("").excludes("x"));
+  CHECK(domain::dockerignore("x").may_skip_folders());
+  CHECK_FALSE(domain::dockerignore("").excludes("x"));
 }
 
 TEST_CASE("a build context holds what the engine needs and nothing that is ignored") {

@@ -1,6 +1,6 @@
-#include "cli/dockerignore.hpp"
+#include "domain/dockerignore.hpp"
 
-namespace slipway::cli {
+namespace slipway::domain {
 
 namespace {
 
@@ -47,55 +47,78 @@ bool class_matches(std::string_view& pattern, char c) {
   return found != inverted && c != '/';
 }
 
+/// Takes what stands for one character off the pattern; false when it does not match `c`.
+bool one_matches(std::string_view& pattern, char c) {
+  if (pattern.front() == '[') {
+    return class_matches(pattern, c);
+  }
+  bool same = pattern.front() == '?' ? c != '/' : pattern.front() == c;
+  if (pattern.front() == '\\' && pattern.size() > 1) {
+    pattern.remove_prefix(1);
+    same = pattern.front() == c;
+  }
+  pattern.remove_prefix(1);
+  return same;
+}
+
+/// Ends of what the pattern has matched so far: `reached[i]` = the first i characters. Time grows with the product of both lengths,
+/// whatever the pattern: patterns come from strangers.
+using ends = std::vector<char>;
+
+void star(ends& reached, std::string_view path) {
+  for (std::size_t i = 1; i < reached.size(); ++i) {
+    reached[i] = static_cast<char>(reached[i] != 0 || (reached[i - 1] != 0 && path[i - 1] != '/'));
+  }
+}
+
+void two_stars(ends& reached, std::string_view path, bool last) {
+  bool any = false;
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    any = any || reached[i] != 0;
+    const bool boundary = last || (i > 0 && path[i - 1] == '/');
+    reached[i] = static_cast<char>(reached[i] != 0 || (any && boundary));
+  }
+}
+
+void one(ends& reached, std::string_view& pattern, std::string_view path) {
+  auto rest = pattern;
+  for (auto i = path.size(); i > 0; --i) {
+    rest = pattern;
+    reached[i] = static_cast<char>(reached[i - 1] != 0 && one_matches(rest, path[i - 1]));
+  }
+  reached[0] = 0;
+  rest = pattern;
+  (void)one_matches(rest, 'x');  // for its length
+  pattern = rest == pattern ? std::string_view{} : rest;
+}
+
+bool match_from_star(std::string_view pattern, std::string_view path) {
+  ends reached(path.size() + 1);
+  reached[0] = 1;
+  while (!pattern.empty()) {
+    if (pattern.starts_with("**")) {
+      two_stars(reached, path, pattern.size() == 2);
+      pattern.remove_prefix(pattern.starts_with("**/") ? 3 : 2);  // `**/a` also matches `a`
+    } else if (pattern.front() == '*') {
+      star(reached, path);
+      pattern.remove_prefix(1);
+    } else {
+      one(reached, pattern, path);
+    }
+  }
+  return reached.back() != 0;
+}
+
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view path) {
-  while (!pattern.empty()) {
-    if (pattern.starts_with("**")) {
-      auto rest = pattern.substr(2);
-      if (rest.starts_with('/')) {
-        rest.remove_prefix(1);  // `**/a` also matches `a`
-      }
-      for (std::size_t i = 0; i <= path.size(); ++i) {
-        const bool boundary = i == 0 || path[i - 1] == '/' || pattern.size() == 2;
-        if (boundary && glob_matches(rest, path.substr(i))) {
-          return true;
-        }
-      }
+  while (!pattern.empty() && pattern.front() != '*') {
+    if (path.empty() || !one_matches(pattern, path.front())) {
       return false;
-    }
-    if (pattern.front() == '*') {
-      for (std::size_t i = 0; i <= path.size(); ++i) {
-        if (glob_matches(pattern.substr(1), path.substr(i))) {
-          return true;
-        }
-        if (i < path.size() && path[i] == '/') {
-          break;
-        }
-      }
-      return false;
-    }
-    if (path.empty()) {
-      return false;
-    }
-    if (pattern.front() == '[') {
-      if (!class_matches(pattern, path.front())) {
-        return false;
-      }
-    } else {
-      if (pattern.front() == '\\' && pattern.size() > 1) {
-        pattern.remove_prefix(1);
-        if (pattern.front() != path.front()) {
-          return false;
-        }
-      } else if (pattern.front() == '?' ? path.front() == '/' : pattern.front() != path.front()) {
-        return false;
-      }
-      pattern.remove_prefix(1);
     }
     path.remove_prefix(1);
   }
-  return path.empty();
+  return pattern.empty() ? path.empty() : match_from_star(pattern, path);
 }
 
 dockerignore::dockerignore(std::string_view text) {
@@ -135,4 +158,4 @@ bool dockerignore::excludes(std::string_view path) const {
   return excluded;
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::domain

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace slipway::cli {
+namespace slipway::domain {
 
 /// The rules of a .dockerignore: the last pattern that matches a path or one of its parents decides.
 /// Patterns are Go's filepath.Match with `**`; lines with `#` first are comments, `!` brings back.
@@ -30,4 +30,4 @@ private:
 /// Whether the whole `path` matches; `*` and `?` stop at `/`, `**` does not.
 bool glob_matches(std::string_view pattern, std::string_view path);
 
-}  // namespace slipway::cli
+}  // namespace slipway::domain
