@@ -4,8 +4,7 @@
 #include "messages/json.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <tuple>
+#include <string_view>
 
 namespace slipway::domain {
 namespace {
@@ -24,36 +23,6 @@ std::string core(const messages::row& r) {
          + std::to_string(as_int(field(r, n().semver_patch)));
 }
 
-bool valid_identifiers(std::string_view text) {
-  std::size_t length = 0;
-  for (const char c : text) {
-    if (c == '.') {
-      if (length == 0) {
-        return false;
-      }
-      length = 0;
-      continue;
-    }
-    const bool ok =
-      (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-    if (!ok) {
-      return false;
-    }
-    ++length;
-  }
-  return length > 0;
-}
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto dot = text.find('.');
-    parts.emplace_back(text.substr(0, dot));
-    text = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
-  }
-  return parts;
-}
-
 // Build metadata of a final release: what was given, the revision unless it names one already, the variant.
 std::string build_of_final(const messages::row& r) {
   std::string build = as_text(field(r, n().semver_build));
@@ -65,7 +34,7 @@ std::string build_of_final(const messages::row& r) {
   };
   const auto revision = as_int(field(r, n().revision));
   const auto name = "rev" + std::to_string(revision);
-  const auto given = split(build);
+  const auto given = identifiers(build);
   if (revision > 0 && std::find(given.begin(), given.end(), name) == given.end()) {
     add(name);
   }
@@ -74,83 +43,6 @@ std::string build_of_final(const messages::row& r) {
 }
 
 }  // namespace
-
-messages::result<semver> parse_semver(std::string_view text) {
-  const auto bad = [&] {
-    return messages::fail(
-      messages::errc::rule_violated,
-      "\"" + std::string(text.substr(0, 80)) + "\" is not a semantic version");
-  };
-  semver v;
-  auto rest = text;
-  if (const auto plus = rest.find('+'); plus != std::string_view::npos) {
-    v.build = rest.substr(plus + 1);
-    rest = rest.substr(0, plus);
-    if (!valid_identifiers(v.build)) {
-      return bad();
-    }
-  }
-  if (const auto dash = rest.find('-'); dash != std::string_view::npos) {
-    v.prerelease = rest.substr(dash + 1);
-    rest = rest.substr(0, dash);
-    if (!valid_identifiers(v.prerelease)) {
-      return bad();
-    }
-  }
-  for (auto* part : {&v.major, &v.minor, &v.patch}) {
-    const bool last = part == &v.patch;
-    const auto dot = rest.find('.');
-    const auto digits = rest.substr(0, dot);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *part);
-    const bool whole = error == std::errc{} && end == digits.data() + digits.size() && *part >= 0;
-    const bool zero_padded = digits.size() > 1 && digits[0] == '0';
-    if (!whole || zero_padded || (dot == std::string_view::npos) != last) {
-      return bad();
-    }
-    rest = last ? std::string_view{} : rest.substr(dot + 1);
-  }
-  return v;
-}
-
-namespace {
-
-// A number is below any word, numbers compare as such, words by bytes.
-int compare_identifiers(const std::string& a, const std::string& b) {
-  const auto is_number = [](const std::string& s) {
-    return s.find_first_not_of("0123456789") == std::string::npos;
-  };
-  const bool x = is_number(a);
-  const bool y = is_number(b);
-  if (x && y && a.size() != b.size()) {
-    return a.size() < b.size() ? -1 : 1;  // no leading zeros in a version
-  }
-  return x == y ? a.compare(b) : (x ? -1 : 1);
-}
-
-bool prerelease_precedes(const std::string& a, const std::string& b) {
-  if (a.empty() || b.empty()) {
-    return !a.empty();  // what is released is above what is not
-  }
-  const auto x = split(a);
-  const auto y = split(b);
-  for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
-    if (const auto order = compare_identifiers(x[i], y[i]); order != 0) {
-      return order < 0;
-    }
-  }
-  return x.size() < y.size();
-}
-
-}  // namespace
-
-bool precedes(const semver& a, const semver& b) {
-  const auto x = std::tie(a.major, a.minor, a.patch);
-  const auto y = std::tie(b.major, b.minor, b.patch);
-  if (x != y) {
-    return x < y;
-  }
-  return a.prerelease != b.prerelease && prerelease_precedes(a.prerelease, b.prerelease);
-}
 
 bool is_final(const messages::row& release) {
   return !messages::is_null(field(release, n().revision));
@@ -193,8 +85,8 @@ messages::json_text version_json(const messages::row& release) {
     {"minor", as_int(field(release, n().semver_minor))},
     {"patch", as_int(field(release, n().semver_patch))},
     {"prerelease",
-     split(dash == std::string::npos ? "" : std::string_view(version).substr(dash + 1))},
-    {"build", split(plus == std::string::npos ? "" : std::string_view(raw).substr(plus + 1))},
+     identifiers(dash == std::string::npos ? "" : std::string_view(version).substr(dash + 1))},
+    {"build", identifiers(plus == std::string::npos ? "" : std::string_view(raw).substr(plus + 1))},
     {"version", version}};
   return {messages::dump_json(j)};
 }
