@@ -2,6 +2,8 @@
 
 #include "cli/build_context.hpp"
 #include "cli/settings.hpp"
+#include "domain/project_plan.hpp"
+#include "domain/project_templates.hpp"
 #include "runtime/clock.hpp"
 
 #include <algorithm>
@@ -27,15 +29,6 @@ std::string image_name(const project& p, const service_job& job) {
   return name + ":latest";
 }
 
-/// The words of the resource model.
-std::string type_of(const std::string& dockerfile, const std::string& architecture) {
-  if (dockerfile.ends_with(".template")) {
-    return "Dockerfile.template";
-  }
-  return dockerfile.ends_with("." + architecture) ? "Architecture-specific Dockerfile"
-                                                  : "Standard Dockerfile";
-}
-
 }  // namespace
 
 messages::result<void> image_maker::make(const project& p, service_job& job) {
@@ -50,10 +43,16 @@ messages::result<void> image_maker::build(const project& p, service_job& job) {
   show(job, phase::building);
   const auto& how = *job.service.build;
   const auto folder = (p.folder / how.context).lexically_normal();
-  const auto dockerfile =
-    choose_dockerfile(folder, how.dockerfile, options_.device_type, options_.architecture);
+  const auto dockerfile = domain::choose_dockerfile(
+    [&](std::string_view name) {
+      std::error_code ignored;
+      return std::filesystem::is_regular_file(folder / name, ignored);
+    },
+    how.dockerfile,
+    options_.device_type,
+    options_.architecture);
   if (!dockerfile) {
-    return tl::unexpected(dockerfile.error());
+    return tl::unexpected(messages::with_context(folder.string(), dockerfile.error()));
   }
   auto tar = build_context::pack(folder, *dockerfile, options_.temp_folder);
   if (!tar) {
@@ -63,7 +62,7 @@ messages::result<void> image_maker::build(const project& p, service_job& job) {
   if (text && text->size() <= dockerfile_bytes_max) {
     job.dockerfile = std::move(*text);
   }
-  job.project_type = type_of(*dockerfile, options_.architecture);
+  job.project_type = domain::project_type(*dockerfile, options_.device_type, options_.architecture);
   job.local_image = image_name(p, job);
 
   runtime::build_request request;

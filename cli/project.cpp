@@ -1,7 +1,7 @@
 #include "cli/project.hpp"
 
 #include "cli/settings.hpp"
-#include "domain/yaml_tree.hpp"
+#include "domain/contract.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -36,18 +36,13 @@ messages::result<void> read_contract(project& p) {
   if (!text) {
     return tl::unexpected(text.error());
   }
-  const auto tree = domain::parse_yaml(*text, "balena.yml");
-  if (!tree) {
-    return tl::unexpected(tree.error());
+  domain::file_notes notes;
+  auto contract = domain::read_release_contract(*text, "balena.yml", notes);
+  if (!notes.good()) {
+    return tl::unexpected(notes.error());
   }
-  p.contract = domain::to_json(*tree);
-  const auto* type = tree->find("type");
-  if (type == nullptr || (type->text != "sw.application" && type->text != "sw.block")) {
-    return fail(errc::invalid_argument, "balena.yml: type must be sw.application or sw.block");
-  }
-  if (const auto* version = tree->find("version"); version != nullptr) {
-    p.semver = version->text;
-  }
+  p.contract = std::move(contract.json);
+  p.semver = std::move(contract.semver);
   return {};
 }
 
@@ -96,22 +91,6 @@ messages::result<project> read_project(const fs::path& path) {
   return fail(
     errc::not_found,
     path.string() + " holds neither docker-compose.yml nor a Dockerfile");
-}
-
-messages::result<std::string> choose_dockerfile(
-  const fs::path& context,
-  const std::string& named,
-  const std::string& device_type,
-  const std::string& architecture) {
-  const std::string base = named.empty() ? "Dockerfile" : named;
-  std::error_code ignored;
-  for (const auto& name :
-       {base + "." + device_type, base + "." + architecture, base + ".template", base}) {
-    if (fs::is_regular_file(context / name, ignored)) {
-      return name;
-    }
-  }
-  return fail(errc::not_found, (context / base).string() + " does not exist");
 }
 
 }  // namespace slipway::cli

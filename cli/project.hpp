@@ -20,12 +20,4 @@ struct project {
 /// itself works too. Errors: not_found, invalid_argument with a line for each fault.
 messages::result<project> read_project(const std::filesystem::path& path);
 
-/// Which Dockerfile of a context builds for that device: `Dockerfile.<device type>`, `Dockerfile.<architecture>`,
-/// `Dockerfile.template`, `Dockerfile` (balena-api.md 5.3), or the one the compose file names. Errors: not_found.
-messages::result<std::string> choose_dockerfile(
-  const std::filesystem::path& context,
-  const std::string& named,
-  const std::string& device_type,
-  const std::string& architecture);
-
 }  // namespace slipway::cli

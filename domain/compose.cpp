@@ -83,23 +83,6 @@ bool is_scalar(const yaml_node& n) {
   return n.type == yaml_node::kind::scalar;
 }
 
-/// A path inside the project: no drive, no root, no way up.
-bool inside_project(std::string_view path) {
-  if (
-    path.empty() || path.front() == '/' || path.front() == '~'
-    || path.find("://") != std::string_view::npos || path.find('\\') != std::string_view::npos) {
-    return false;
-  }
-  while (!path.empty()) {
-    const auto slash = path.find('/');
-    if (path.substr(0, slash) == "..") {
-      return false;
-    }
-    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
-  }
-  return true;
-}
-
 bool looks_like_host_path(std::string_view source) {
   return source.starts_with('/') || source.starts_with('.') || source.starts_with('~');
 }
@@ -230,6 +213,7 @@ private:
     } else {
       compose_service service;
       service.name = name;
+      service.line = body.line;
       auto to = json::object();
       for (const auto& [key, value] : body.members) {
         read_key(service, to, key, value);
@@ -338,6 +322,9 @@ private:
                  : key == "dockerfile" ? &build.dockerfile
                  : key == "target"     ? &build.target
                                        : nullptr;
+    if (key.starts_with("x-")) {
+      return;
+    }
     if (text == nullptr) {
       warn(value, "build: \"" + key + "\" is not supported and left out");
     } else if (!is_scalar(value) || value.text.empty()) {
@@ -554,6 +541,22 @@ private:
 };
 
 }  // namespace
+
+bool inside_project(std::string_view path) {
+  if (
+    path.empty() || path.front() == '/' || path.front() == '~'
+    || path.find("://") != std::string_view::npos || path.find('\\') != std::string_view::npos) {
+    return false;
+  }
+  while (!path.empty()) {
+    const auto slash = path.find('/');
+    if (path.substr(0, slash) == "..") {
+      return false;
+    }
+    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+  }
+  return true;
+}
 
 bool valid_service_name(std::string_view name) {
   const auto letter_or_digit = [](char c) {

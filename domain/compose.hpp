@@ -30,6 +30,7 @@ struct compose_service {
   std::optional<compose_build> build;
   std::string image;  ///< reference to pull, used when there is no `build`
   std::vector<std::pair<std::string, std::string>> labels;
+  int line = 0;  ///< of its body in the file
 };
 
 /// A project that passed every check.
@@ -48,6 +49,9 @@ messages::result<composition> parse_compose(std::string_view text, std::string_v
 /// What a project with nothing but a Dockerfile means: one service `main` that has the run of the device
 /// (balena-api.md 6.4).
 composition default_composition();
+
+/// A path below some folder: no drive, no root, no way up.
+bool inside_project(std::string_view path);
 
 /// Letters, digits, `_`, `.`, `-`, starting with a letter or digit: what an engine takes as a container name.
 bool valid_service_name(std::string_view name);

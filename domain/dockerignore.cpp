@@ -1,5 +1,7 @@
 #include "domain/dockerignore.hpp"
 
+#include <algorithm>
+
 namespace slipway::domain {
 
 namespace {
@@ -12,116 +14,158 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
 }
 
-/// `./a//b/` and `/a/b` mean `a/b`.
-std::string normal(std::string_view pattern) {
-  std::string out;
-  while (!pattern.empty()) {
-    const auto slash = pattern.find('/');
-    const auto part = pattern.substr(0, slash);
-    if (!part.empty() && part != ".") {
-      out += (out.empty() ? "" : "/") + std::string(part);
-    }
-    pattern = slash == std::string_view::npos ? std::string_view{} : pattern.substr(slash + 1);
-  }
-  return out;
+std::size_t index_of(char c) {
+  return static_cast<unsigned char>(c);
 }
 
-/// Takes a `[...]` class off the pattern; false when it does not match `c` or is broken.
-bool class_matches(std::string_view& pattern, char c) {
+/// Takes a `[...]` class off the pattern. A broken one matches nothing.
+std::bitset<256> take_class(std::string_view& pattern) {
+  std::bitset<256> set;
   const auto end = pattern.find(']', 2);
   if (end == std::string_view::npos) {
-    return false;
+    pattern = {};
+    return set;
   }
-  auto set = pattern.substr(1, end - 1);
+  auto text = pattern.substr(1, end - 1);
   pattern.remove_prefix(end + 1);
-  const bool inverted = set.front() == '^';
+  const bool inverted = text.front() == '^';
   if (inverted) {
-    set.remove_prefix(1);
+    text.remove_prefix(1);
   }
-  bool found = false;
-  for (std::size_t i = 0; i < set.size(); ++i) {
-    const bool range = i + 2 < set.size() && set[i + 1] == '-';
-    found = found || (range ? set[i] <= c && c <= set[i + 2] : set[i] == c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool range = i + 2 < text.size() && text[i + 1] == '-';
+    for (auto c = index_of(text[i]); c <= index_of(text[range ? i + 2 : i]); ++c) {
+      set.set(c);
+    }
     i += range ? 2 : 0;
   }
-  return found != inverted && c != '/';
+  if (inverted) {
+    set.flip();
+  }
+  set.reset(index_of('/'));
+  return set;
 }
 
-/// Takes what stands for one character off the pattern; false when it does not match `c`.
-bool one_matches(std::string_view& pattern, char c) {
+/// Takes one character, `?` or class off the pattern.
+std::bitset<256> take_one(std::string_view& pattern) {
   if (pattern.front() == '[') {
-    return class_matches(pattern, c);
+    return take_class(pattern);
   }
-  bool same = pattern.front() == '?' ? c != '/' : pattern.front() == c;
-  if (pattern.front() == '\\' && pattern.size() > 1) {
-    pattern.remove_prefix(1);
-    same = pattern.front() == c;
+  std::bitset<256> set;
+  if (pattern.front() == '?') {
+    set.set();
+    set.reset(index_of('/'));
+  } else {
+    if (pattern.front() == '\\' && pattern.size() > 1) {
+      pattern.remove_prefix(1);
+    }
+    set.set(index_of(pattern.front()));
   }
   pattern.remove_prefix(1);
-  return same;
-}
-
-/// Ends of what the pattern has matched so far: `reached[i]` = the first i characters. Time grows with the product of both lengths,
-/// whatever the pattern: patterns come from strangers.
-using ends = std::vector<char>;
-
-void star(ends& reached, std::string_view path) {
-  for (std::size_t i = 1; i < reached.size(); ++i) {
-    reached[i] = static_cast<char>(reached[i] != 0 || (reached[i - 1] != 0 && path[i - 1] != '/'));
-  }
-}
-
-void two_stars(ends& reached, std::string_view path, bool last) {
-  bool any = false;
-  for (std::size_t i = 0; i < reached.size(); ++i) {
-    any = any || reached[i] != 0;
-    const bool boundary = last || (i > 0 && path[i - 1] == '/');
-    reached[i] = static_cast<char>(reached[i] != 0 || (any && boundary));
-  }
-}
-
-void one(ends& reached, std::string_view& pattern, std::string_view path) {
-  auto rest = pattern;
-  for (auto i = path.size(); i > 0; --i) {
-    rest = pattern;
-    reached[i] = static_cast<char>(reached[i - 1] != 0 && one_matches(rest, path[i - 1]));
-  }
-  reached[0] = 0;
-  rest = pattern;
-  (void)one_matches(rest, 'x');  // for its length
-  pattern = rest == pattern ? std::string_view{} : rest;
-}
-
-bool match_from_star(std::string_view pattern, std::string_view path) {
-  ends reached(path.size() + 1);
-  reached[0] = 1;
-  while (!pattern.empty()) {
-    if (pattern.starts_with("**")) {
-      two_stars(reached, path, pattern.size() == 2);
-      pattern.remove_prefix(pattern.starts_with("**/") ? 3 : 2);  // `**/a` also matches `a`
-    } else if (pattern.front() == '*') {
-      star(reached, path);
-      pattern.remove_prefix(1);
-    } else {
-      one(reached, pattern, path);
-    }
-  }
-  return reached.back() != 0;
+  return set;
 }
 
 }  // namespace
 
-bool glob_matches(std::string_view pattern, std::string_view path) {
-  while (!pattern.empty() && pattern.front() != '*') {
-    if (path.empty() || !one_matches(pattern, path.front())) {
+glob::glob(std::string_view pattern)
+  : pattern_(pattern), literal_(pattern.find_first_of("*?[\\") == std::string_view::npos) {
+  if (!literal_) {
+    compile();
+  }
+}
+
+void glob::compile() {
+  std::string_view rest = pattern_;
+  while (!rest.empty()) {
+    if (rest.starts_with("**")) {
+      rest.remove_prefix(2);
+      rest.remove_prefix(rest.starts_with('/') ? 1 : 0);  // `**/a` also matches `a`
+      if (rest.empty()) {
+        tokens_.push_back({kind::rest, {}});
+      } else {
+        tokens_.push_back({kind::folders, {}});
+        tokens_.push_back({kind::inside, {}});
+      }
+    } else if (rest.front() == '*') {
+      rest.remove_prefix(1);
+      tokens_.push_back({kind::star, {}});
+    } else {
+      tokens_.push_back({kind::one, take_one(rest)});
+    }
+  }
+}
+
+bool glob::run_literal(std::string_view path, bool or_parent) const {
+  return path.starts_with(pattern_)
+         && (path.size() == pattern_.size() || (or_parent && path[pattern_.size()] == '/'));
+}
+
+void glob::enter(std::vector<char>& positions, std::size_t i) const {
+  while (positions[i] == 0) {
+    positions[i] = 1;
+    if (i == tokens_.size()) {
+      return;
+    }
+    switch (tokens_[i].type) {
+      case kind::one:
+      case kind::inside:
+        return;
+      case kind::folders:
+        enter(positions, i + 2);
+        [[fallthrough]];
+      case kind::star:
+      case kind::rest:
+        ++i;
+        break;
+    }
+  }
+}
+
+bool glob::step(const std::vector<char>& from, std::vector<char>& to, unsigned char c) const {
+  bool any = false;
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    if (from[i] == 0) {
+      continue;
+    }
+    const auto& t = tokens_[i];
+    if (t.type == kind::one && t.set.test(c)) {
+      enter(to, i + 1);
+      any = true;
+    } else if (
+      t.type == kind::inside || t.type == kind::rest || (t.type == kind::star && c != '/')) {
+      to[i] = 1;
+      any = true;
+      if (t.type == kind::rest || t.type == kind::star || c == '/') {
+        enter(to, i + 1);
+      }
+    }
+  }
+  return any;
+}
+
+bool glob::run(std::string_view path, bool or_parent) const {
+  if (literal_) {
+    return run_literal(path, or_parent);
+  }
+  std::vector<char> at(tokens_.size() + 1, 0);
+  std::vector<char> next(tokens_.size() + 1, 0);
+  enter(at, 0);
+  for (const char c : path) {
+    if (or_parent && c == '/' && at.back() != 0) {
+      return true;
+    }
+    std::fill(next.begin(), next.end(), 0);
+    if (!step(at, next, static_cast<unsigned char>(c))) {
       return false;
     }
-    path.remove_prefix(1);
+    at.swap(next);
   }
-  return pattern.empty() ? path.empty() : match_from_star(pattern, path);
+  return at.back() != 0;
 }
 
 dockerignore::dockerignore(std::string_view text) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  text.remove_prefix(text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0);
   while (!text.empty()) {
     const auto end = text.find('\n');
     auto line = text.substr(0, end);
@@ -131,10 +175,11 @@ dockerignore::dockerignore(std::string_view text) {
     }
     line = trimmed(line);
     const bool bring_back = line.starts_with('!');
-    auto pattern = normal(trimmed(bring_back ? line.substr(1) : line));
+    const auto pattern = normal_path(trimmed(bring_back ? line.substr(1) : line));
     if (!pattern.empty()) {
       has_exceptions_ = has_exceptions_ || bring_back;
-      rules_.push_back({std::move(pattern), bring_back});
+      longest_ = std::max(longest_, pattern.size());
+      rules_.push_back({glob(pattern), bring_back});
     }
   }
 }
@@ -142,20 +187,39 @@ dockerignore::dockerignore(std::string_view text) {
 bool dockerignore::excludes(std::string_view path) const {
   bool excluded = false;
   for (const auto& r : rules_) {
-    if (r.bring_back != excluded) {
-      continue;  // would change nothing
-    }
-    // The path itself, then each of its parents.
-    for (auto part = path; !part.empty();) {
-      if (glob_matches(r.pattern, part)) {
-        excluded = !r.bring_back;
-        break;
-      }
-      const auto slash = part.rfind('/');
-      part = slash == std::string_view::npos ? std::string_view{} : part.substr(0, slash);
+    // A rule that agrees with what is decided would change nothing.
+    if (r.bring_back == excluded && r.pattern.matches_or_parent(path)) {
+      excluded = !r.bring_back;
     }
   }
   return excluded;
+}
+
+std::string normal_path(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const auto slash = path.find('/');
+    const auto part = path.substr(0, slash);
+    if (!part.empty() && part != ".") {
+      out += (out.empty() ? "" : "/") + std::string(part);
+    }
+    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+  }
+  return out;
+}
+
+std::function<bool(std::string_view)> context_filter(const messages::service_plan& service) {
+  dockerignore rules(service.dockerignore);
+  // The context as the folder of the rules sees it.
+  std::string prefix;
+  if (service.context.size() > service.dockerignore_folder.size()) {
+    const auto skip =
+      service.dockerignore_folder.empty() ? 0 : service.dockerignore_folder.size() + 1;
+    prefix = service.context.substr(skip) + "/";
+  }
+  return [rules = std::move(rules), prefix = std::move(prefix)](std::string_view path) {
+    return rules.rules() > 0 && rules.excludes(prefix + std::string(path));
+  };
 }
 
 }  // namespace slipway::domain

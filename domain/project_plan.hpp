@@ -12,6 +12,13 @@
 /// How the files of a project say what to build (docs/formats/project.md; balena-api.md 5.3).
 namespace slipway::domain {
 
+/// Limits; past one the project is refused (`too_large`) with its name.
+constexpr std::size_t dockerfile_bytes_max = 256U * 1024U;
+/// A composition and a contract, as rows carry them.
+constexpr std::size_t composition_bytes_max = 1'000'000;
+/// Everything that a plan says, of all services: it is one message to a worker.
+constexpr std::size_t plan_bytes_max = 4U << 20U;
+
 /// What a project is built for.
 struct project_target {
   std::string device_type;   ///< slug
@@ -21,7 +28,9 @@ struct project_target {
   std::string
     dockerfile_path;  ///< asked for by the client, relative to the root; "" = by the rules
   bool multi_dockerignore = false;  ///< each service's own `.dockerignore` counts, not the root's
-  bool multicontainer = true;       ///< the fleet's type supports several services
+  /// Who sent the source has left out what is ignored, as `balena push` does: nothing more is left out (ADR 85).
+  bool filtered = false;
+  bool multicontainer = true;  ///< the fleet's type supports several services
   /// Build variables of the fleet: arguments of every service, below what the project itself says.
   std::vector<messages::name_value> variables;
 };

@@ -1,5 +1,7 @@
 #include "domain/yaml_tree.hpp"
 
+#include "messages/json.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -91,6 +93,7 @@ public:
       }
     } else if (from.IsScalar()) {
       to.text = from.Scalar();
+      count(to.text, own);
       // The tag of a quoted scalar is "!": it is text whatever it looks like.
       to.scalar = from.Tag() == "!" || from.Tag() == "tag:yaml.org,2002:str"
                     ? nlohmann::json(to.text)
@@ -100,6 +103,13 @@ public:
   }
 
 private:
+  void count(const std::string& text, int line) {
+    bytes_ += text.size();
+    if (bytes_ > yaml_expanded_bytes_max) {
+      throw refused{errc::too_large, line, "too much text once aliases are expanded"};
+    }
+  }
+
   void fill_map(yaml_node& to, const YAML::Node& from, std::size_t depth) {
     std::vector<yaml_node> merged;
     std::set<std::string> keys;
@@ -109,6 +119,7 @@ private:
       }
       const auto key = pair.first.Scalar();
       const int line = pair.first.Mark().line + 1;
+      count(key, line);
       auto value = convert(pair.second, line, depth + 1);
       if (key == "<<") {
         merged.push_back(std::move(value));
@@ -147,6 +158,36 @@ private:
   }
 
   std::size_t nodes_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+class json_converter {
+public:
+  yaml_node convert(const nlohmann::json& from) {
+    if (++nodes_ > yaml_nodes_max) {
+      throw refused{errc::too_large, 1, "too many values"};
+    }
+    yaml_node to;
+    to.line = 1;
+    if (from.is_object()) {
+      to.type = yaml_node::kind::map;
+      for (const auto& [key, value] : from.items()) {
+        to.members.push_back({key, convert(value)});
+      }
+    } else if (from.is_array()) {
+      to.type = yaml_node::kind::list;
+      for (const auto& item : from) {
+        to.items.push_back(convert(item));
+      }
+    } else {
+      to.scalar = from;
+      to.text = from.is_string() ? from.get<std::string>() : from.is_null() ? "" : from.dump();
+    }
+    return to;
+  }
+
+private:
+  std::size_t nodes_ = 0;
 };
 
 tl::unexpected<messages::error> fail_at(std::string_view file, const refused& r) {
@@ -178,6 +219,21 @@ messages::result<yaml_node> parse_yaml(std::string_view text, std::string_view f
     return fail_at(file, {errc::invalid_argument, e.mark.line + 1, e.msg});
   } catch (const std::exception& e) {
     return fail_at(file, {errc::invalid_argument, 1, e.what()});
+  }
+}
+
+messages::result<yaml_node> parse_json_tree(std::string_view text, std::string_view file) {
+  if (text.size() > yaml_bytes_max) {
+    return fail_at(file, {errc::too_large, 1, "larger than 256 KiB"});
+  }
+  const auto j = messages::parse_json(text, yaml_depth_max);
+  if (!j) {
+    return fail_at(file, {errc::invalid_argument, 1, "not JSON, or nested too deep"});
+  }
+  try {
+    return json_converter{}.convert(*j);
+  } catch (const refused& r) {
+    return fail_at(file, r);
   }
 }
 

@@ -15,6 +15,8 @@ constexpr std::size_t yaml_bytes_max = 256U * 1024U;
 constexpr std::size_t yaml_depth_max = 32;
 /// Nodes after aliases are expanded, so that a few anchors cannot stand for millions of nodes.
 constexpr std::size_t yaml_nodes_max = 20'000;
+/// Keys and values after aliases are expanded.
+constexpr std::size_t yaml_expanded_bytes_max = 4U << 20U;
 
 struct yaml_member;
 
@@ -40,6 +42,9 @@ struct yaml_member {
 
 /// Parses one untrusted document. Errors: invalid_argument and too_large, whose detail starts with `file:line: `.
 messages::result<yaml_node> parse_yaml(std::string_view text, std::string_view file);
+
+/// The same for JSON, whose values all have the line 1. No error quotes what the text holds: it may be a secret.
+messages::result<yaml_node> parse_json_tree(std::string_view text, std::string_view file);
 
 /// The same document without lines.
 nlohmann::json to_json(const yaml_node& node);

@@ -30,9 +30,11 @@ struct service_plan {
   std::string project_type;  ///< as an image row says it
   std::vector<name_value> args;
   std::vector<name_value> labels;
-  /// Text of the `.dockerignore` that rules the context; paths are relative to it.
+  /// Text of the `.dockerignore` that rules the context; domain/dockerignore.hpp reads it.
   std::string dockerignore;
   std::string contract;  ///< JSON, "" = none
+  std::string
+    dockerignore_folder;  ///< what its paths are relative to: the context or a folder above it
   SLIPWAY_FIELDS(
     name,
     image,
@@ -44,13 +46,15 @@ struct service_plan {
     args,
     labels,
     dockerignore,
-    contract)
+    contract,
+    dockerignore_folder)
   friend bool operator==(const service_plan&, const service_plan&) = default;
 };
 
 /// A registry that base images are pulled from. A secret: never logged, never in an image.
 struct registry_secret {
-  std::string host;
+  std::string
+    host;  ///< host[:port]; the public hub is `https://index.docker.io/v1/`, as engines call it
   std::string username;
   std::string password;
   SLIPWAY_FIELDS(host, username, password)

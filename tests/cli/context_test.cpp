@@ -1,6 +1,5 @@
 #include "cli/build_context.hpp"
 #include "cli/project.hpp"
-#include "domain/dockerignore.hpp"
 #include "tests/cli/temp_folder.hpp"
 
 #include <archive.h>
@@ -47,48 +46,6 @@ std::map<std::string, std::string> unpack(build_context& c) {
 }
 
 }  // namespace
-
-TEST_CASE("ignore patterns match as the engine's own client matches them") {
-  CHECK(domain::glob_matches("*.o", "a.o"));
-  CHECK_FALSE(domain::glob_matches("*.o", "d/a.o"));
-  CHECK(domain::glob_matches("**/*.o", "d/e/a.o"));
-  CHECK(domain::glob_matches("**/*.o", "a.o"));
-  CHECK(domain::glob_matches("d/**", "d/e/f"));
-  CHECK(domain::glob_matches("a?c", "abc"));
-  CHECK_FALSE(domain::glob_matches("a?c", "a/c"));
-  CHECK(domain::glob_matches("[a-c]x", "bx"));
-  CHECK_FALSE(domain::glob_matches("[^a-c]x", "bx"));
-  CHECK_FALSE(domain::glob_matches("[abc", "a"));
-  CHECK(domain::glob_matches("\\*", "*"));
-  CHECK(domain::glob_matches("a*/b?[x-z]*", "aa/bcyq"));
-  CHECK_FALSE(domain::glob_matches("a*b", "a/b"));
-  CHECK_FALSE(domain::glob_matches("*[abc", "a"));
-  CHECK(domain::glob_matches("a/**/b", "a/b"));
-  CHECK(domain::glob_matches("a/**/b", "a/x/y/b"));
-  CHECK_FALSE(domain::glob_matches("a/**/b", "a/xb"));
-}
-
-TEST_CASE("a pattern made to be slow takes no longer than others") {
-  std::string stars;
-  for (int i = 0; i < 200; ++i) {
-    stars += "*a**a";
-  }
-  CHECK_FALSE(domain::glob_matches(stars + "b", std::string(1024, 'a')));
-}
-
-TEST_CASE("the last rule that matches a path or its parent decides") {
-  const domain::dockerignore rules(
-    "# comment\n\n node_modules \n*.log\n!keep.log\n/build/\nkeep.log.d\n");
-  CHECK(rules.excludes("node_modules"));
-  CHECK(rules.excludes("node_modules/x/y.js"));
-  CHECK(rules.excludes("a.log"));
-  CHECK_FALSE(rules.excludes("keep.log"));
-  CHECK(rules.excludes("build/x"));
-  CHECK_FALSE(rules.excludes("src/build"));
-  CHECK_FALSE(rules.may_skip_folders());
-  CHECK(domain::dockerignore("x").may_skip_folders());
-  CHECK_FALSE(domain::dockerignore("").excludes("x"));
-}
 
 TEST_CASE("a build context holds what the engine needs and nothing that is ignored") {
   const temp_folder f;
@@ -145,18 +102,4 @@ TEST_CASE("balena.yml gives the release its contract and version") {
   CHECK(p->contract["name"] == "n");
   f.write("balena.yml", "type: nonsense\n");
   CHECK_FALSE(read_project(f.path));
-}
-
-TEST_CASE("the Dockerfile for the device's type comes before that of its architecture") {
-  const temp_folder f;
-  const auto choose = [&] { return choose_dockerfile(f.path, "", "rpi4", "aarch64"); };
-  CHECK_FALSE(choose());
-  f.write("Dockerfile", "");
-  CHECK(choose().value() == "Dockerfile");
-  f.write("Dockerfile.template", "");
-  CHECK(choose().value() == "Dockerfile.template");
-  f.write("Dockerfile.aarch64", "");
-  CHECK(choose().value() == "Dockerfile.aarch64");
-  f.write("Dockerfile.rpi4", "");
-  CHECK(choose().value() == "Dockerfile.rpi4");
 }
