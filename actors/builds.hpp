@@ -14,6 +14,8 @@ namespace slipway::actors {
 /// A build that a gateway asks for. Its source is a file that `storage::source_tree` wrote; it belongs to the build from here on.
 struct build_order {
   std::int64_t fleet = 0;
+  std::int64_t organization = 0;
+  std::string architecture;  ///< slug
   messages::start_build command;
   std::vector<messages::registry_secret> registries;  ///< of the plan, which is stored without
   std::string source_file;
@@ -45,7 +47,6 @@ public:
   virtual void settle(std::int64_t release, answer<std::string> done) = 0;
 
   // Build workers, by the name they joined with. Any thread.
-  virtual void worker_up(std::string name) = 0;
   virtual void worker_down(std::string name) = 0;
   virtual void worker_said(std::string name, messages::envelope word) = 0;
 };

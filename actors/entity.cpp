@@ -219,6 +219,8 @@ entity(caf::stateful_actor<entity_state>* self, entity_ref ref, std::shared_ptr<
     [self](std::uint64_t c, const messages::set_heartbeat& cmd) { self->state.take(c, cmd); },
     [self](std::uint64_t c, const messages::use_key& cmd) { self->state.take(c, cmd); },
     [self](std::uint64_t c, const messages::accept_invitation& cmd) { self->state.take(c, cmd); },
+    [self](std::uint64_t c, const messages::start_build& cmd) { self->state.take(c, cmd); },
+    [self](std::uint64_t c, const messages::advance_build& cmd) { self->state.take(c, cmd); },
     [self](std::uint64_t number, outcome& o) { self->state.finish(number, std::move(o)); },
     [self](tick_atom) { self->state.tick(); },
   };

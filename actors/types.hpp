@@ -1,5 +1,6 @@
 #pragma once
 
+#include "messages/build.hpp"
 #include "messages/command.hpp"
 #include "messages/event.hpp"
 #include "messages/inspect_value.hpp"
@@ -33,6 +34,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(slipway, first_custom_type_id)
   CAF_ADD_TYPE_ID(slipway, (slipway::messages::set_heartbeat))
   CAF_ADD_TYPE_ID(slipway, (slipway::messages::use_key))
   CAF_ADD_TYPE_ID(slipway, (slipway::messages::accept_invitation))
+  CAF_ADD_TYPE_ID(slipway, (slipway::messages::start_build))
+  CAF_ADD_TYPE_ID(slipway, (slipway::messages::advance_build))
 
   CAF_ADD_ATOM(slipway, slipway::actors, flush_atom, "flush")
   CAF_ADD_ATOM(slipway, slipway::actors, tail_atom, "tail")

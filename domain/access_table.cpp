@@ -47,6 +47,9 @@ constexpr std::array group_table{
     "release image release_image image_label image_environment_variable image_profile release_tag"
     " release_asset",
      {"csur", "csur", "csur", "s",    "s",    "-",    "-",    "-",    "-",    "-",    "s",    "-",    "s"}},
+  group_line{group::builds, "builds",
+    "build",
+     {"s",    "s",    "s",    "s",    "s",    "-",    "-",    "-",    "-",    "-",    "-",    "-",    "-"}},
   group_line{group::fleet_settings, "fleet variables",
     "application_environment_variable application_config_variable service_environment_variable"
     " build_environment_variable",
@@ -69,7 +72,7 @@ constexpr std::array group_table{
   //  platf.  admin.  devel.  oper.   observ  member  own     by key  fellow  device  fleet's provis  anybody
      {"csur", "csur", "csur", "csur", "s",    "-",    "-",    "-",    "-",    "csur", "-",    "-",    "-"}},
   group_line{group::internal, "internal",
-    "actor service_instance",
+    "actor service_instance builder",
      {"csur", "-",    "-",    "-",    "-",    "-",    "-",    "-",    "-",    "-",    "-",    "-",    "-"}},
 };
 

@@ -62,6 +62,7 @@ enum class group : std::uint8_t {
   invitations,
   fleets,
   releases,
+  builds,
   fleet_settings,
   devices,
   installs,
@@ -70,7 +71,7 @@ enum class group : std::uint8_t {
   device_tags,
   internal,
 };
-constexpr std::size_t group_count = 18;
+constexpr std::size_t group_count = 19;
 
 /// One bit per thing that may be done: seeing, the verbs, the actions.
 using set = std::uint32_t;

@@ -7,14 +7,14 @@
 namespace slipway::domain {
 
 namespace build_status {
-constexpr std::string_view queued = "queued";    ///< waits for a worker
-constexpr std::string_view running = "running";  ///< a worker has it
-constexpr std::string_view pushed =
+inline constexpr std::string_view queued = "queued";    ///< waits for a worker
+inline constexpr std::string_view running = "running";  ///< a worker has it
+inline constexpr std::string_view pushed =
   "pushed";  ///< every image is in the registry; a git ref is still to move
-constexpr std::string_view released = "released";
-constexpr std::string_view failed = "failed";
-constexpr std::string_view cancelled = "cancelled";
-constexpr std::array all{queued, running, pushed, released, failed, cancelled};
+inline constexpr std::string_view released = "released";
+inline constexpr std::string_view failed = "failed";
+inline constexpr std::string_view cancelled = "cancelled";
+inline constexpr std::array all{queued, running, pushed, released, failed, cancelled};
 }  // namespace build_status
 
 /// Nothing follows it.

@@ -39,6 +39,8 @@ table load_all() {
   t.device_manufacturer = load<device_manufacturer>("device_manufacturer");
   t.application_profile = load<application_profile>("application_profile");
   t.image_profile = load<image_profile>("image_profile");
+  t.builder = load<builder>("builder");
+  t.build = load<build>("build");
   t.release_asset = load<release_asset>("release_asset");
   t.build_environment_variable = load<keyed>("build_environment_variable");
   t.organization_membership_tag = load<keyed>("organization_membership_tag");

@@ -130,7 +130,7 @@ struct application {
   number actor = 0, app_name = 0, slug = 0, uuid = 0, organization = 0, is_for__device_type = 0,
          application_type = 0, should_track_latest_release = 0, should_be_running__release = 0,
          is_of__class = 0, is_host = 0, is_archived = 0, is_public = 0,
-         is_updated_by__application = 0;
+         is_updated_by__application = 0, release_branch = 0;
   SLIPWAY_FIELDS(
     actor,
     app_name,
@@ -145,7 +145,8 @@ struct application {
     is_host,
     is_archived,
     is_public,
-    is_updated_by__application)
+    is_updated_by__application,
+    release_branch)
 };
 
 struct device_type {
@@ -188,7 +189,8 @@ struct service {
 
 struct release {
   number resource = 0;
-  number belongs_to__application = 0, commit = 0, composition = 0, status = 0, start_timestamp = 0,
+  number belongs_to__application = 0, commit = 0, composition = 0, contract = 0, status = 0,
+         source = 0, build_log = 0, start_timestamp = 0, end_timestamp = 0, is_created_by__user = 0,
          update_timestamp = 0, is_passing_tests = 0, is_invalidated = 0, is_finalized_at__date = 0,
          semver_major = 0, semver_minor = 0, semver_patch = 0, semver_prerelease = 0,
          semver_build = 0, variant = 0, revision = 0, semver = 0, is_final = 0, release_version = 0;
@@ -196,8 +198,13 @@ struct release {
     belongs_to__application,
     commit,
     composition,
+    contract,
     status,
+    source,
+    build_log,
     start_timestamp,
+    end_timestamp,
+    is_created_by__user,
     update_timestamp,
     is_passing_tests,
     is_invalidated,
@@ -217,14 +224,23 @@ struct release {
 struct image {
   number resource = 0;
   number is_a_build_of__service = 0, status = 0, push_timestamp = 0,
-         is_stored_at__image_location = 0, content_hash = 0, contract = 0;
+         is_stored_at__image_location = 0, content_hash = 0, contract = 0, start_timestamp = 0,
+         end_timestamp = 0, image_size = 0, project_type = 0, dockerfile = 0, error_message = 0,
+         build_log = 0;
   SLIPWAY_FIELDS(
     is_a_build_of__service,
     status,
     push_timestamp,
     is_stored_at__image_location,
     content_hash,
-    contract)
+    contract,
+    start_timestamp,
+    end_timestamp,
+    image_size,
+    project_type,
+    dockerfile,
+    error_message,
+    build_log)
 };
 
 struct release_image {
@@ -237,6 +253,30 @@ struct image_profile {
   number resource = 0;
   number release_image = 0, profile_name = 0;
   SLIPWAY_FIELDS(release_image, profile_name)
+};
+
+/// A build worker that may join.
+struct builder {
+  number resource = 0;
+  number name = 0, public_key = 0;
+  SLIPWAY_FIELDS(name, public_key)
+};
+
+struct build {
+  number resource = 0;
+  number release = 0, status = 0, source = 0, git_ref = 0, worker = 0, attempt = 0,
+         start_timestamp = 0, end_timestamp = 0, error_message = 0, services = 0;
+  SLIPWAY_FIELDS(
+    release,
+    status,
+    source,
+    git_ref,
+    worker,
+    attempt,
+    start_timestamp,
+    end_timestamp,
+    error_message,
+    services)
 };
 
 struct release_asset {
@@ -342,6 +382,8 @@ struct table {
   numbers::image image;
   numbers::release_image release_image;
   numbers::image_profile image_profile;
+  numbers::builder builder;
+  numbers::build build;
   numbers::release_asset release_asset;
   keyed image_label, image_environment_variable, application_environment_variable,
     application_config_variable, service_environment_variable, service_label, application_tag,

@@ -77,6 +77,13 @@ std::vector<resource_def> catalog() {
       {text("service_type").required().otherwise("vpn").one_of({"vpn"}),
        text("ip_address").required(),
        date("last_heartbeat")}),
+    resource(
+      56,
+      "builder",
+      {},
+      root,
+      {},
+      {text("name").required().unique().max(64), text("public_key").required().unique().max(40)}),
   };
 }
 

@@ -44,7 +44,9 @@ resource_def application() {
      flag("is_public", false),
      date("is_accessible_by_support_until__date"),
      // Of a host application: the block that updates it.
-     ref("is_updated_by__application", "application").back({"updates__application"})},
+     ref("is_updated_by__application", "application").back({"updates__application"}),
+     // Pushes to this branch of its repository are built; null = main or master.
+     text("release_branch").max(255)},
     {{first_composite, {7, 4}, false}},
     {{{"is_directly_accessible_by__user"}, 2, 0, false, direct_users}});
 }

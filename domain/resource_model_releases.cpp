@@ -1,3 +1,4 @@
+#include "domain/build_life.hpp"
 #include "domain/model_building.hpp"
 #include "domain/release_version.hpp"
 #include "domain/row_source.hpp"
@@ -75,6 +76,28 @@ resource_def image() {
      json("contract").target()});
 }
 
+/// Written by the platform alone (domain/build_rules.cpp); what clients may do is to cancel the release.
+resource_def build() {
+  return resource(
+    55,
+    "build",
+    {},
+    entity_kind::fleet,
+    {"release", "belongs_to__application"},
+    {ref("release", "release").required().read_only().back({"build"}),
+     text("status").required().read_only().indexed().one_of(
+       {build_status::all.begin(), build_status::all.end()}),
+     text("source").required().read_only().one_of({"push", "git", "url"}),
+     text("git_ref").read_only(),
+     text("worker").read_only(),
+     integer("attempt").read_only(),
+     date("start_timestamp").read_only(),
+     date("end_timestamp").read_only(),
+     text("error_message").read_only(),
+     // [{name, status, image_bytes, started, ended, cached, error}]
+     json("services").read_only()});
+}
+
 }  // namespace
 
 std::vector<resource_def> releases() {
@@ -86,6 +109,7 @@ std::vector<resource_def> releases() {
   return {
     release(),
     image(),
+    build(),
     resource(
       24,
       "release_image",

@@ -120,7 +120,9 @@ resource_def gateway_download() {
 std::shared_ptr<const schema> resource_model_v6() {
   static const auto model = [] {
     auto all = building::everything();
-    std::erase_if(all, [](const resource_def& r) { return r.name == "release_asset"; });
+    std::erase_if(all, [](const resource_def& r) {
+      return r.name == "release_asset" || r.name == "build" || r.name == "builder";
+    });
     for (auto& r : all) {
       for (const auto& d : differences) {
         if (r.name == d.resource) {

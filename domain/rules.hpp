@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/draft.hpp"
+#include "messages/build.hpp"
 #include "messages/command.hpp"
 #include "messages/entity.hpp"
 #include "messages/error.hpp"
@@ -36,6 +37,8 @@ decide(draft& d, const rule_context& c, const messages::register_device& cmd);
 [[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::use_key& cmd);
 [[nodiscard]] decision
 decide(draft& d, const rule_context& c, const messages::accept_invitation& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::start_build& cmd);
+[[nodiscard]] decision decide(draft& d, const rule_context& c, const messages::advance_build& cmd);
 
 /// Rows that other entities write and that are to follow once these fields of a row have changed: the fleets of an organization whose
 /// handle is another have another slug; devices whose fleet has another target get a service install for each of its services. Each

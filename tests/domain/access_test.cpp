@@ -196,6 +196,8 @@ const std::set<std::string_view> by_role{
   "application_profile",
   "image_profile",
   "release_asset",
+  "build",
+  "builder",
   "device_history"};
 
 }  // namespace

@@ -193,6 +193,8 @@ void tenants::given_of_release() {
   sample["image_profile"] =
     i.given("image_profile", {{"release_image", link}, {"profile_name", "debug"}});
   sample["release_asset"] = i.given("release_asset", {{"release", release}, {"asset_key", "a"}});
+  sample["build"] =
+    i.given("build", {{"release", release}, {"source", "push"}, {"status", "queued"}});
 }
 
 void tenants::given_of_device() {

@@ -1,0 +1,561 @@
+#include "actors/build.hpp"
+
+#include "actors/build_messages.hpp"
+#include "actors/build_rows.hpp"
+#include "actors/entity_asker.hpp"
+#include "domain/build_life.hpp"
+#include "domain/build_summary.hpp"
+#include "runtime/log.hpp"
+#include "storage/posix_file.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+namespace slipway::actors {
+namespace {
+
+using messages::errc;
+using messages::outcome;
+using messages::output_line;
+using messages::service_progress;
+namespace status = domain::build_status;
+
+constexpr std::chrono::seconds advance_again_after{1};
+constexpr int advance_tries_max = 60;
+constexpr std::size_t log_tail_bytes_max = 1'000'000;
+
+struct build_state {
+  static inline const char* name = "build";
+  build_state() = default;
+  ~build_state();
+
+  // Its beginning.
+  void start();
+  void registered(const outcome& o);
+  void refuse(const messages::error& e);
+  // Words of the manager.
+  void granted(const std::string& worker);
+  void lost_worker(const std::string& reason);
+  void cancel(const std::string& reason);
+  void settle(builds::answer<std::string> done);
+  void said(const build_word& w);
+  // Words of the worker.
+  void run();
+  void send_source(const messages::get_source& g);
+  void send_token(const messages::get_push_token& g);
+  void output(const messages::build_output& o);
+  void service(const messages::service_changed& s);
+  void worker_ended(const messages::build_ended& e);
+  void pushed();
+  void log_summary();
+  // Its end.
+  void finish(std::string_view how, std::string error);
+  void over(const std::string& how, const std::string& error);
+
+  void advance(messages::advance_build step, std::function<void(const messages::error*)> done);
+  void try_advance(
+    std::shared_ptr<const messages::advance_build> step,
+    std::function<void(const messages::error*)> done,
+    int tries);
+  void log(std::vector<output_line> lines);
+  void say(std::string text) { log({{"", std::move(text), false, false}}); }
+  template <class T>
+  bool send(const T& message);
+  template <class T>
+  void take(const messages::envelope& e, void (build_state::*handler)(const T&));
+  [[nodiscard]] bool holds(const std::string& of) const { return !ending && current == of; }
+
+  caf::event_based_actor* self = nullptr;
+  std::shared_ptr<const build_world> w;
+  caf::actor manager;
+  build_order order;
+  builds::answer<build_ticket> started;
+  entity_asker entities;
+
+  std::int64_t build = 0;
+  std::int64_t release = 0;
+  std::string current;  ///< its status, "" = there is no row yet
+  std::string worker;
+  std::int64_t attempt = 1;
+  std::vector<messages::image_place> images;
+  std::map<std::string, service_progress> services;
+  storage::unique_fd source;
+  std::string log_tail;  ///< the end of the output, as text
+  bool ending = false;
+  std::string cancel_reason;  ///< asked for before there was a row
+  std::vector<builds::answer<std::string>> settlers;
+};
+
+build_state::~build_state() {
+  if (!order.source_file.empty()) {
+    ::unlink(order.source_file.c_str());
+  }
+}
+
+// Its beginning.
+
+void build_state::start() {
+  auto opened = storage::open_file(order.source_file, O_RDONLY);
+  if (!opened) {
+    refuse(messages::with_context("source", opened.error()));
+    return;
+  }
+  source = std::move(*opened);
+  entities.ask(
+    {messages::entity_kind::fleet, order.fleet},
+    order.command,
+    [this](const outcome& o) { registered(o); });
+}
+
+void build_state::refuse(const messages::error& e) {
+  started(tl::unexpected(e));
+  self->quit();
+}
+
+void build_state::registered(const outcome& o) {
+  if (!o.ok()) {
+    // An unknown outcome leaves a queued build at worst; the next start ends it.
+    refuse(o.failure);
+    return;
+  }
+  build = o.appended.answer;
+  const auto view = w->store.rows->view();
+  const auto facts = facts_of(*view, build);
+  if (!facts) {
+    refuse({errc::internal, "the build is not in its fleet"});
+    return;
+  }
+  release = facts->release;
+  current = facts->status;
+  images = places_of(*view, order.fleet, release);
+  for (const auto& s : order.command.plan.services) {
+    services[s.name].name = s.name;
+  }
+  self->send(manager, build_registered{build, release});
+  std::vector<output_line> lines;
+  for (const auto& warning : order.command.plan.warnings) {
+    lines.push_back({"", "[Warn]    " + warning, false, false});
+  }
+  lines.push_back({"", "[Info]    Build " + std::to_string(build) + " is queued", false, false});
+  log(std::move(lines));
+  started(build_ticket{build, release, facts->commit});
+  if (!cancel_reason.empty()) {
+    cancel(cancel_reason);
+    return;
+  }
+  self->send(manager, build_wants_worker{build, order.architecture});
+}
+
+// Words of the manager.
+
+void build_state::granted(const std::string& to) {
+  if (!holds(std::string(status::queued))) {
+    self->send(manager, build_left_worker{build});
+    return;
+  }
+  worker = to;
+  current = status::running;
+  messages::advance_build step;
+  step.build = build;
+  step.status = status::running;
+  step.worker = worker;
+  step.attempt = attempt;
+  advance(std::move(step), [this](const messages::error* refused) {
+    if (refused != nullptr) {
+      finish(status::failed, refused->detail);
+    } else if (!ending) {
+      run();
+    }
+  });
+}
+
+void build_state::run() {
+  messages::run_build r;
+  r.build = build;
+  r.attempt = attempt;
+  r.organization = order.organization;
+  r.architecture = order.architecture;
+  r.no_cache = order.no_cache;
+  r.source_bytes = order.source_bytes;
+  r.plan = order.command.plan;
+  r.plan.registries = order.registries;
+  r.images = images;
+  r.limits = w->limits;
+  r.plain_http = w->plain_http;
+  r.registry_ca = w->registry_ca ? w->registry_ca() : std::string();
+  say("[Info]    Building on " + worker);
+  if (!send(r)) {
+    lost_worker("worker " + worker + " is not connected");
+  }
+}
+
+void build_state::lost_worker(const std::string& reason) {
+  if (!holds(std::string(status::running))) {
+    return;
+  }
+  self->send(manager, build_left_worker{build});
+  worker.clear();
+  if (attempt >= build_attempts_max) {
+    finish(status::failed, reason);
+    return;
+  }
+  ++attempt;
+  current = status::queued;
+  say("[Warn]    " + reason + ": the build begins again");
+  messages::advance_build step;
+  step.build = build;
+  step.status = status::queued;
+  step.attempt = attempt;
+  advance(std::move(step), [this](const messages::error* refused) {
+    if (refused != nullptr) {
+      finish(status::failed, refused->detail);
+    } else if (!ending) {
+      self->send(manager, build_wants_worker{build, order.architecture});
+    }
+  });
+}
+
+void build_state::cancel(const std::string& reason) {
+  if (current.empty()) {
+    cancel_reason = reason;
+  } else if (!ending) {
+    if (!worker.empty()) {
+      // A worker that is away hears of it when it joins again.
+      (void)send(messages::cancel_build{build});
+    }
+    finish(status::cancelled, reason);
+  }
+}
+
+void build_state::settle(builds::answer<std::string> done) {
+  settlers.push_back(std::move(done));
+  if (ending) {
+    return;
+  }
+  if (current != status::pushed) {
+    cancel("the push ended before the build did");
+    return;
+  }
+  const bool moved = w->ref_of(order.fleet, order.command.ref) == order.command.commit;
+  finish(
+    moved ? status::released : status::failed,
+    moved ? "" : "the push did not move " + order.command.ref);
+}
+
+// Words of the worker.
+
+void build_state::said(const build_word& word) {
+  using messages::message_type;
+  if (word.worker != worker || ending) {
+    return;
+  }
+  switch (word.word.type) {
+    case message_type::get_source:
+      take(word.word, &build_state::send_source);
+      break;
+    case message_type::get_push_token:
+      take(word.word, &build_state::send_token);
+      break;
+    case message_type::build_output:
+      take(word.word, &build_state::output);
+      break;
+    case message_type::service_changed:
+      take(word.word, &build_state::service);
+      break;
+    case message_type::build_ended:
+      take(word.word, &build_state::worker_ended);
+      break;
+    default:
+      break;
+  }
+}
+
+template <class T>
+void build_state::take(const messages::envelope& e, void (build_state::*handler)(const T&)) {
+  if (const auto message = messages::open<T>(e)) {
+    (this->*handler)(*message);
+  } else {
+    runtime::log::warn("a build worker's word is broken", {{"worker", worker}});
+  }
+}
+
+template <class T>
+bool build_state::send(const T& message) {
+  return w->send(worker, messages::seal(message, 0, w->now()));
+}
+
+void build_state::send_source(const messages::get_source& g) {
+  messages::source_part part;
+  part.build = build;
+  part.offset = g.offset;
+  if (g.offset < order.source_bytes) {
+    const auto left = order.source_bytes - g.offset;
+    part.bytes.resize(std::min<std::uint64_t>(left, messages::source_part_bytes_max));
+    const auto n =
+      ::pread(source.get(), part.bytes.data(), part.bytes.size(), static_cast<off_t>(g.offset));
+    part.bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  }
+  (void)send(part);  // a worker that is gone asks again when it begins anew
+}
+
+void build_state::send_token(const messages::get_push_token& g) {
+  const auto repository = [](const std::string& location) {
+    const auto slash = location.find('/');
+    return location.substr(slash + 1, location.find('@') - slash - 1);
+  };
+  messages::push_token answer{build, g.service, ""};
+  std::vector<std::string> push;
+  std::vector<std::string> pull;
+  for (const auto& place : images) {
+    if (place.service == g.service || g.service.empty()) {
+      push.push_back(repository(place.location));
+      if (!place.previous.empty()) {
+        pull.push_back(repository(place.previous));
+      }
+    }
+  }
+  if (auto token = w->mint_token(build, push, pull); token && !push.empty()) {
+    answer.token = std::move(*token);
+  }
+  (void)send(answer);
+}
+
+void build_state::output(const messages::build_output& o) {
+  if (o.attempt == attempt) {
+    log(o.lines);
+  }
+}
+
+void build_state::service(const messages::service_changed& s) {
+  const auto known = services.find(s.service.name);
+  if (s.attempt != attempt || known == services.end()) {
+    return;
+  }
+  known->second = s.service;
+  messages::advance_build step;
+  step.build = build;
+  step.services = {s.service};
+  // Best effort: the end of the build says all of it again, but for a log that is kept by then.
+  entities.ask(
+    {messages::entity_kind::fleet, order.fleet},
+    std::move(step),
+    [this, name = s.service.name](const outcome& o) {
+      if (o.ok()) {
+        services[name].build_log.clear();
+      }
+    });
+}
+
+void build_state::worker_ended(const messages::build_ended& e) {
+  if (e.attempt != attempt || current != status::running) {
+    return;
+  }
+  if (!e.error.empty() && e.may_retry && !e.cancelled) {
+    lost_worker(e.error);
+    return;
+  }
+  self->send(manager, build_left_worker{build});
+  worker.clear();
+  if (e.cancelled) {
+    finish(status::cancelled, e.error);
+  } else if (!e.error.empty()) {
+    finish(status::failed, e.error);
+  } else {
+    pushed();
+  }
+}
+
+void build_state::pushed() {
+  const bool whole = std::all_of(services.begin(), services.end(), [](const auto& s) {
+    return s.second.status == "success";
+  });
+  if (!whole) {
+    finish(status::failed, "the worker ended without an image of every service");
+    return;
+  }
+  current = status::pushed;
+  messages::advance_build step;
+  step.build = build;
+  step.status = status::pushed;
+  for (const auto& [service_name, progress] : services) {
+    step.services.push_back(progress);
+  }
+  log_summary();
+  advance(std::move(step), [this](const messages::error* refused) {
+    if (ending) {
+      return;
+    }
+    if (refused != nullptr) {
+      finish(status::failed, refused->detail);
+    } else if (order.command.source != "git") {
+      finish(status::released, "");
+    } else {
+      // Whoever follows the log looks at the row when it grows, and finds it `pushed`.
+      say("[Info]    Every image is in the registry");
+      self->delayed_send(self, settle_wait_max, build_settle{[](const auto&) {}});
+    }
+  });
+}
+
+void build_state::log_summary() {
+  std::vector<service_progress> all;
+  for (const auto& [service_name, progress] : services) {
+    all.push_back(progress);
+  }
+  std::vector<output_line> lines;
+  for (auto& line : domain::build_summary(all)) {
+    lines.push_back({"", "[Info]    " + line, false, false});
+  }
+  log(std::move(lines));
+}
+
+// Its end.
+
+void build_state::finish(std::string_view how, std::string error) {
+  if (ending) {
+    return;
+  }
+  ending = true;
+  messages::advance_build step;
+  step.build = build;
+  step.status = how;
+  step.error = error;
+  step.log = log_tail;
+  for (const auto& [service_name, progress] : services) {
+    if (!progress.status.empty()) {
+      step.services.push_back(progress);
+    }
+  }
+  advance(
+    std::move(step),
+    [this, how = std::string(how), error = std::move(error)](const messages::error* refused) {
+      if (refused == nullptr) {
+        over(how, error);
+        return;
+      }
+      if (how == status::released) {
+        // The images are there, the release is not: somebody cancelled it, or there is one of that commit.
+        ending = false;
+        finish(status::failed, refused->detail);
+        return;
+      }
+      runtime::log::error(
+        "a build could not be ended",
+        {{"build", std::to_string(build)}, {"reason", refused->detail}});
+      over(how, error);
+    });
+}
+
+void build_state::over(const std::string& how, const std::string& error) {
+  current = how;
+  if (how == status::released) {
+    say(
+      "[Success] Release " + order.command.commit
+      + (order.command.draft ? " is a draft" : " is out"));
+  } else {
+    const auto word = how == status::cancelled ? "[Cancelled] " : "[Error]   ";
+    log({{"", word + error, false, true}});
+  }
+  if (auto finished = w->logs->finish(release, w->now(), how); !finished) {
+    runtime::log::error("a build's log has no end", {{"reason", finished.error().detail}});
+  }
+  for (const auto& done : settlers) {
+    done(how);
+  }
+  settlers.clear();
+  self->quit();
+}
+
+void build_state::advance(
+  messages::advance_build step,
+  std::function<void(const messages::error*)> done) {
+  try_advance(std::make_shared<const messages::advance_build>(std::move(step)), std::move(done), 0);
+}
+
+void build_state::try_advance(
+  std::shared_ptr<const messages::advance_build> step,
+  std::function<void(const messages::error*)> done,
+  int tries) {
+  entities.ask(
+    {messages::entity_kind::fleet, order.fleet},
+    *step,
+    [this, step, done = std::move(done), tries](const outcome& o) {
+      if (o.ok()) {
+        done(nullptr);
+        return;
+      }
+      if (is_unknown(o.failure.code) && tries < advance_tries_max) {
+        self->delayed_send(self, advance_again_after, build_again{[this, step, done, tries] {
+                             try_advance(step, done, tries + 1);
+                           }});
+        return;
+      }
+      // A step that was carried out the first time is refused the second time.
+      const auto view = w->store.rows->view();
+      const auto facts = tries > 0 ? facts_of(*view, build) : std::nullopt;
+      const bool had_worked = facts && facts->status == step->status;
+      done(had_worked ? nullptr : &o.failure);
+    });
+}
+
+void build_state::log(std::vector<output_line> lines) {
+  for (const auto& l : lines) {
+    log_tail += (l.service.empty() ? "" : "[" + l.service + "] ") + l.text + "\n";
+  }
+  if (log_tail.size() > 2 * log_tail_bytes_max) {
+    log_tail.erase(0, log_tail.size() - log_tail_bytes_max);
+  }
+  if (auto ok = w->logs->append(release, w->now(), lines); !ok) {
+    runtime::log::warn("a build's log cannot be written", {{"reason", ok.error().detail}});
+  }
+}
+
+caf::behavior build_actor(
+  caf::stateful_actor<build_state>* self,
+  std::shared_ptr<const build_world> world,
+  caf::actor manager,
+  const std::shared_ptr<build_order>& order,
+  builds::answer<build_ticket> done) {
+  auto& s = self->state;
+  s.self = self;
+  s.w = std::move(world);
+  s.manager = std::move(manager);
+  s.order = std::move(*order);
+  s.started = std::move(done);
+  s.entities.begin(self, s.w->directory);
+  self->set_default_handler(caf::drop);
+  s.start();
+  return {
+    [self](std::uint64_t number, const outcome& o) { self->state.entities.answered(number, o); },
+    [self](const ask_overdue& a) { self->state.entities.overdue(a); },
+    [self](const build_again& a) { a.what(); },
+    [self](const build_granted& g) { self->state.granted(g.worker); },
+    [self](const build_lost_worker& l) { self->state.lost_worker(l.reason); },
+    [self](const build_cancel& c) { self->state.cancel(c.reason); },
+    [self](const build_settle& c) { self->state.settle(c.done); },
+    [self](const build_word& word) { self->state.said(word); },
+  };
+}
+
+}  // namespace
+
+caf::actor spawn_build(
+  caf::actor_system& system,
+  std::shared_ptr<const build_world> world,
+  caf::actor manager,
+  build_order order,
+  builds::answer<build_ticket> done) {
+  return system.spawn(
+    build_actor,
+    std::move(world),
+    std::move(manager),
+    std::make_shared<build_order>(std::move(order)),
+    std::move(done));
+}
+
+}  // namespace slipway::actors

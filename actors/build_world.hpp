@@ -1,0 +1,55 @@
+#pragma once
+
+#include "actors/builds.hpp"
+#include "domain/schema.hpp"
+#include "runtime/directory.hpp"
+#include "storage/build_logs.hpp"
+#include "storage/store.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace slipway::actors {
+
+/// Builds that wait for a worker; more are refused: too_many_requests.
+constexpr std::size_t builds_waiting_max = 256;
+/// Of one fleet, at work and waiting.
+constexpr std::size_t builds_per_fleet_max = 16;
+/// A build that no worker took for so long fails.
+constexpr std::int64_t build_queue_ms_max = 3'600'000;
+/// How long a worker whose connection ended may stay away.
+constexpr std::int64_t worker_away_ms_max = 5'000;
+/// A build is tried so often before it fails for want of a worker that lives.
+constexpr std::int64_t build_attempts_max = 2;
+/// How long a build that is `pushed` waits for its git push to end.
+constexpr std::chrono::seconds settle_wait_max{120};
+
+/// What builds need of their process; outlives them.
+struct build_world {
+  std::shared_ptr<const domain::schema> model;
+  storage::store store;
+  runtime::directory* directory = nullptr;
+  storage::build_logs* logs = nullptr;
+  std::function<std::int64_t()> now;  ///< ms since 1970
+  /// A sealed message for a worker. False: it is not connected.
+  std::function<bool(const std::string& worker, std::string sealed)> send;
+  /// A registry token for one build: to push to these repositories and to pull from those.
+  std::function<messages::result<std::string>(
+    std::int64_t build,
+    const std::vector<std::string>& push,
+    const std::vector<std::string>& pull)>
+    mint_token;
+  /// The commit that a ref of a fleet's repository is at.
+  std::function<std::optional<std::string>(std::int64_t fleet, const std::string& ref)> ref_of;
+  messages::build_limits limits;
+  bool plain_http = false;                   ///< the registry has no TLS
+  std::function<std::string()> registry_ca;  ///< PEM, "" or unset = none
+  std::string release_url;  ///< what a release's commit is put behind for people, "" = none
+};
+
+}  // namespace slipway::actors
