@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-/// The source of a build: a tar that a client sent, made harmless (docs/formats/source.md).
+/// The source of a build: a tar that a client sent, made harmless (docs/formats/source.md, ADR 86).
 namespace slipway::storage {
 
 struct source_limits {
@@ -57,7 +57,7 @@ public:
     /// Files put in the place of what the tree holds, by path relative to the folder: the Dockerfile with its template filled in.
     std::vector<std::pair<std::string, std::string>> replaced;
   };
-  /// A tar of that folder as a stream, to be read once; the tree must outlive it. `.git` and `.balena` at the root never go along.
+  /// A tar of that folder as a stream, to be read once; the tree must outlive it. `.git`, `.balena` and `.resin` of the root never go along.
   [[nodiscard]] virtual byte_source stream(context c) const = 0;
 };
 

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "storage/posix_file.hpp"
+#include "storage/source_index.hpp"
+#include "storage/source_tree.hpp"
+
+#include <string>
+#include <vector>
+
+namespace slipway::storage {
+
+/// Turns a tar that somebody sent into one of ours, in a file, and its index.
+class source_receiver {
+public:
+  source_receiver(unique_fd file, const source_limits& limits);
+
+  /// Errors as of source_tree::receive.
+  [[nodiscard]] messages::result<void> run(const byte_source& from);
+
+  // What it made, once it ran.
+  unique_fd file;
+  source_index index;
+  std::uint64_t bytes = 0;
+
+private:
+  struct input;
+
+  [[nodiscard]] messages::result<void> read_entries(input& in);
+  [[nodiscard]] messages::result<void> take_entry(input& in);
+  [[nodiscard]] messages::result<void> take_hard_link(tar_entry entry, std::string_view to);
+  [[nodiscard]] messages::result<void>
+  take_content(input& in, const std::string& path, std::uint64_t size);
+  [[nodiscard]] messages::result<void> add(tar_entry entry);
+  [[nodiscard]] tl::unexpected<messages::error> too_large() const;
+  [[nodiscard]] messages::result<std::uint64_t> begin(const tar_entry& entry);
+  [[nodiscard]] messages::result<void> copy(std::uint64_t from, std::uint64_t size);
+
+  // The file, written at its end through a buffer.
+  [[nodiscard]] messages::result<void> write(std::string_view text);
+  [[nodiscard]] messages::result<void> flush();
+  [[nodiscard]] messages::result<void> skip(std::uint64_t zeros);
+
+  source_limits limits_;
+  std::size_t entries_ = 0;
+  std::string buffer_;
+};
+
+}  // namespace slipway::storage
