@@ -72,6 +72,8 @@ struct live_build {
 /// Gives out workers, and finds builds by row, by release and by actor.
 struct builds_state {
   static inline const char* name = "builds";
+  builds_state() = default;
+  ~builds_state();
 
   void recover();
   void submit(const submit_order& s);
@@ -101,6 +103,12 @@ struct builds_state {
   std::unordered_map<std::int64_t, caf::actor_addr> of_build;
   std::unordered_map<std::int64_t, caf::actor_addr> of_release;
 };
+
+builds_state::~builds_state() {
+  for (const auto& [who, b] : live) {
+    caf::anon_send_exit(b.actor, caf::exit_reason::user_shutdown);
+  }
+}
 
 void builds_state::recover() {
   const auto view = w->store.rows->view();

@@ -19,12 +19,12 @@ constexpr std::array<std::pair<std::string_view, host_choice>, 14> labels{{
   {"registry2", {host_service::registry}},
   {"data", {host_service::analytics}},
   {"ca", {host_service::authority}},
-  {"builder", {absent, "this server has no builder: deploy images that are built elsewhere"}},
+  {"builder", {host_service::builder}},
   {"delta", {absent, "this server makes no deltas: devices pull whole layers"}},
   {"tunnel", {absent, "this server has no tunnels to devices"}},
   {"vpn", {absent, "this server has no OpenVPN: devices use its overlay"}},
   {"cloudlink", {absent, "this server has no OpenVPN: devices use its overlay"}},
-  {"git", {absent, "this server has no git repositories"}},
+  {"git", {host_service::git}},
   {"devices", {absent, "name a device: <uuid>.devices.<domain>"}},
 }};
 

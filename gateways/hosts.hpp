@@ -9,6 +9,8 @@ enum class host_service {
   api,  ///< the API with everything that shares its addresses: log uploads, the pages of a browser login
   registry,   ///< images, and nothing else
   analytics,  ///< usage reports of clients, which are dropped
+  builder,    ///< sources in, build output out
+  git,        ///< repositories, below the root
   authority,  ///< the root certificate
   absent,     ///< a name of the domain that nothing answers for; `reason` says what it would be
   foreign,    ///< not a name of the domain

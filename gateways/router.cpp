@@ -14,6 +14,7 @@
 #include "gateways/route_table.hpp"
 #include "messages/json.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace slipway::gateways {
@@ -21,6 +22,18 @@ namespace slipway::gateways {
 using runtime::awaitable;
 using runtime::exchange;
 using runtime::response;
+
+namespace {
+
+constexpr std::string_view git_folder = "/git";
+
+std::string_view below_git(const exchange& x) {
+  auto path = x.head().path;
+  path.remove_prefix(std::min(git_folder.size(), path.size()));
+  return path;
+}
+
+}  // namespace
 
 struct router::impl {
   std::shared_ptr<const services> s;
@@ -36,7 +49,8 @@ struct router::impl {
   device::platform platform;
   device::log_gateway logs;
   device::supervisor_proxy supervisors;
-  route_table table;  // last: its handlers call the others
+  route_table builder;  ///< what answers under the builder's own host
+  route_table table;    // last: its handlers call the others
 
   impl(std::shared_ptr<const services> services_, parts parts_, std::string domain_)
     : s(services_),
@@ -53,6 +67,7 @@ struct router::impl {
       platform(services_),
       logs(services_),
       supervisors(services_),
+      builder(p.builder),
       table(routes()) {}
 
   std::vector<route> routes();
@@ -121,6 +136,12 @@ std::vector<route> router::impl::routes() {
      "/application/:id/restart",
      to(supervisors, &device::supervisor_proxy::restart_application, "id")},
 
+    // Repositories on a plain address: `/git/organization/fleet.git/...`.
+    {"*",
+     "/git/*",
+     handler_of(
+       p.git ? [g = p.git](exchange& x) { return g(x, below_git(x)); } : runtime::http_handler())},
+
     // The platform.
     {"GET", "/ping", to(*this, &impl::ping)},
     {"GET", "/connectivity-check", to(*this, &impl::connectivity_check)},
@@ -130,6 +151,9 @@ std::vector<route> router::impl::routes() {
     {"GET", "/health", p.health ? to(*this, &impl::health) : nullptr},
     {"GET", "/metrics", p.metrics ? to(*this, &impl::metrics) : nullptr},
   };
+  for (const auto& r : p.builder) {
+    all.push_back(r);
+  }
   // Logins, keys and what else belongs to accounts (balena-api.md 2).
   for (auto& r : accounts.routes()) {
     all.push_back(std::move(r));
@@ -178,6 +202,10 @@ awaitable<void> router::impl::handle(exchange& x) {
   switch (host.service) {
     case host_service::registry:
       return handle_registry(x);
+    case host_service::builder:
+      return builder.handle(x);
+    case host_service::git:
+      return p.git ? p.git(x, head.path) : no_such_address(x);
     case host_service::analytics:
       return handle_analytics(x);
     case host_service::authority:

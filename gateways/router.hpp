@@ -1,12 +1,15 @@
 #pragma once
 
 #include "gateways/login/registration_mode.hpp"
+#include "gateways/route_table.hpp"
 #include "gateways/services.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace slipway::gateways {
 
@@ -20,6 +23,10 @@ public:
     runtime::http_handler registry;
     /// GET /auth/v1/token
     runtime::http_handler registry_token;
+    /// Routes of the builder, which answer under its own host too.
+    std::vector<route> builder = {};
+    /// Repositories: the path below which they are is the second argument. May be unset in tests.
+    std::function<runtime::awaitable<void>(runtime::exchange&, std::string_view)> git = {};
     /// Bytes of release assets. May be null in tests.
     asset_store* assets = nullptr;
     /// GET /metrics: Prometheus text.

@@ -128,7 +128,7 @@ result<std::string> authority::mint(
     {"nbf", now - not_before_slack_s},
     {"exp", now + options_.lifetime_s},
     {"jti", new_uuid()},
-    {"by", {bearer.key, bearer.session, bearer.user}},
+    {"by", {bearer.key, bearer.session, bearer.user, bearer.build}},
     {"access", access_json(access)}};
   jwt_t* raw = nullptr;
   if (jwt_new(&raw) != 0) {
@@ -202,8 +202,8 @@ result<authority::claims_ptr> authority::check_claims(const json& claims) const 
   }
   auto out = std::make_shared<registry_claims>();
   const auto by = claims.value("by", std::vector<std::int64_t>{});
-  if (by.size() == 3) {
-    out->bearer = {by[0], by[1], by[2]};
+  if (by.size() == 4) {
+    out->bearer = {by[0], by[1], by[2], by[3]};
   } else {
     return refuse("of an earlier version");
   }

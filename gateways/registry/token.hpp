@@ -24,6 +24,7 @@ struct token_bearer {
   std::int64_t key = 0;      ///< row of the API key
   std::int64_t session = 0;  ///< row of the login session
   std::int64_t user = 0;     ///< whose session it is
+  std::int64_t build = 0;    ///< row of the build that it was made for
 };
 
 struct registry_claims {

@@ -1,6 +1,7 @@
 #include "runtime/server/registry_rights.hpp"
 
 #include "domain/access.hpp"
+#include "domain/build_life.hpp"
 #include "domain/login_rules.hpp"
 #include "domain/memberships.hpp"
 #include "domain/numbers.hpp"
@@ -169,12 +170,25 @@ std::function<storage::repository_user()> registry_users(
   };
 }
 
+namespace {
+
+/// A build's token names what it may reach; it is good for as long as a worker has the build.
+bool is_building(const gateways::services& s, std::int64_t build) {
+  const auto row = s.store.rows->view()->get(get().build.resource, build);
+  return row && as_text(field(*row, get().build.status)) == domain::build_status::running;
+}
+
+}  // namespace
+
 still_may registry_still_may(std::shared_ptr<const gateways::services> s) {
   return [s, ask = registry_authorize(s)](
            const gateways::registry_claims& claims,
            const std::string& repository,
            const char* action) {
     const auto& b = claims.bearer;
+    if (b.build != 0) {
+      return is_building(*s, b.build);
+    }
     messages::requester by;
     if (b.key != 0 || b.session != 0) {
       auto ticket = b.key != 0 ? s->authenticator->admit_key(b.key)

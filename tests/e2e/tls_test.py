@@ -19,7 +19,7 @@ from support.slipwayd import Slipwayd  # noqa: E402
 
 DOMAIN = "slipway.test"
 SERVED = ("", "api.", "dashboard.", "logs.")
-ABSENT = ("builder.", "delta.", "tunnel.", "vpn.", "cloudlink.", "git.", "0f.devices.", "actions.devices.", "nosuch.")
+ABSENT = ("delta.", "tunnel.", "vpn.", "cloudlink.", "0f.devices.", "actions.devices.", "nosuch.")
 
 
 def given_certificate(folder, name, hosts):

@@ -19,18 +19,18 @@ TEST_CASE("each host of a domain has its service") {
   CHECK(service("slipway.test") == host_service::api);
   CHECK(service("registry2.slipway.test") == host_service::registry);
   CHECK(service("data.slipway.test") == host_service::analytics);
+  CHECK(service("builder.slipway.test") == host_service::builder);
+  CHECK(service("git.slipway.test") == host_service::git);
   CHECK(service("ca.slipway.test") == host_service::authority);
   CHECK(service("api.slipway.test.") == host_service::api);
 }
 
 TEST_CASE("a host without a service says what is missing") {
   for (const auto* host :
-       {"builder.slipway.test",
-        "delta.slipway.test",
+       {"delta.slipway.test",
         "tunnel.slipway.test",
         "vpn.slipway.test",
         "cloudlink.slipway.test",
-        "git.slipway.test",
         "devices.slipway.test",
         "1f.devices.slipway.test",
         "actions.devices.slipway.test",

@@ -18,6 +18,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -111,12 +112,17 @@ public:
     w->journal = system_.spawn(fake_journal_behavior, &journal);
     w->directory = &directory;
     w->now = [] { return std::int64_t{1'700'000'000'000}; };
-    w->random_hex = [](std::size_t n) { return std::string(n, 'a'); };
+    w->random_hex = [drawn = std::make_shared<int>(0)](std::size_t n) {
+      const auto number = std::to_string(++*drawn);
+      return std::string(n - number.size(), 'a') + number;
+    };
     journal_handle_ = w->journal;
-    directory.add(messages::entity_kind::organization, [this, w](messages::entity_ref ref) {
-      ++activations;
-      return actors::spawn_entity(system_, ref, w);
-    });
+    for (const auto kind : {messages::entity_kind::organization, messages::entity_kind::fleet}) {
+      directory.add(kind, [this, w](messages::entity_ref ref) {
+        ++activations;
+        return actors::spawn_entity(system_, ref, w);
+      });
+    }
     inbox_ = system_.spawn([this](caf::event_based_actor* self) {
       self->set_default_handler(caf::drop);
       return caf::behavior{
