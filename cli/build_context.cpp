@@ -1,20 +1,18 @@
 #include "cli/build_context.hpp"
 
 #include "cli/settings.hpp"
+#include "cli/source_files.hpp"
+#include "cli/tar_stream.hpp"
 #include "domain/dockerignore.hpp"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
-#include <vector>
+#include <string_view>
+#include <utility>
 
 namespace slipway::cli {
 
@@ -24,114 +22,32 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct free_archive {
-  void operator()(archive* a) const { archive_write_free(a); }
-};
-struct free_entry {
-  void operator()(archive_entry* e) const { archive_entry_free(e); }
-};
-
-messages::error archive_error(archive* a, const std::string& path) {
-  const char* text = archive_error_string(a);
-  return {
-    archive_errno(a) == ENOSPC ? errc::disk_full : errc::io_failed,
-    path + ": " + (text != nullptr ? text : "cannot be packed")};
+messages::result<void> write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto n = ::write(descriptor, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return fail(errno == ENOSPC ? errc::disk_full : errc::io_failed, std::strerror(errno));
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
 }
 
-/// Relative paths of what goes along, parents before children, always in the same order.
-void collect(
-  const fs::path& folder,
-  const std::string& below,
-  const domain::dockerignore& rules,
-  const std::string& dockerfile,
-  std::vector<std::string>& out) {
-  std::vector<fs::directory_entry> entries;
-  for (const auto& entry : fs::directory_iterator(folder / below)) {
-    entries.push_back(entry);
-  }
-  std::sort(entries.begin(), entries.end());
-  for (const auto& entry : entries) {
-    const auto name = entry.path().filename().string();
-    const auto path = below.empty() ? name : below + "/" + name;
+/// What goes along of a folder that `dockerfile` builds.
+walk_rule context_rule(const domain::dockerignore& rules, const std::string& dockerfile) {
+  return [&rules, dockerfile](const std::string& path, bool is_folder) -> walk_choice {
     if (path == ".git") {
-      continue;
+      return {};
     }
     const bool needed =
       path == dockerfile || path == ".dockerignore" || dockerfile.starts_with(path + "/");
     const bool excluded = !needed && rules.excludes(path);
-    if (!excluded) {
-      out.push_back(path);
-    }
-    const bool is_folder = entry.is_directory() && !entry.is_symlink();
-    if (is_folder && (!excluded || !rules.may_skip_folders())) {
-      collect(folder, path, rules, dockerfile, out);
-    }
-  }
+    return {!excluded, is_folder && (!excluded || rules.may_come_back_below(path))};
+  };
 }
-
-class packer {
-public:
-  explicit packer(int descriptor) : archive_(archive_write_new()) {
-    archive_write_set_format_pax_restricted(archive_.get());
-    archive_write_open_fd(archive_.get(), descriptor);
-  }
-
-  messages::result<void> add(const fs::path& folder, const std::string& path) {
-    const auto full = (folder / path).string();
-    struct stat s {};
-    if (::lstat(full.c_str(), &s) != 0) {
-      return fail(errc::io_failed, full + ": " + std::strerror(errno));
-    }
-    if (!S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode) && !S_ISLNK(s.st_mode)) {
-      return {};  // sockets, pipes and devices mean nothing in a build
-    }
-    const std::unique_ptr<archive_entry, free_entry> entry(archive_entry_new());
-    archive_entry_copy_stat(entry.get(), &s);
-    archive_entry_set_pathname(entry.get(), path.c_str());
-    archive_entry_set_uid(entry.get(), 0);
-    archive_entry_set_gid(entry.get(), 0);
-    archive_entry_set_nlink(entry.get(), 1);
-    if (S_ISLNK(s.st_mode)) {
-      std::error_code broken;
-      archive_entry_set_symlink(entry.get(), fs::read_symlink(full, broken).c_str());
-    }
-    if (archive_write_header(archive_.get(), entry.get()) < ARCHIVE_WARN) {
-      return tl::unexpected(archive_error(archive_.get(), full));
-    }
-    return S_ISREG(s.st_mode) ? content(full) : messages::result<void>{};
-  }
-
-  messages::result<void> finish() {
-    if (archive_write_close(archive_.get()) != ARCHIVE_OK) {
-      return tl::unexpected(archive_error(archive_.get(), "the build context"));
-    }
-    return {};
-  }
-
-private:
-  messages::result<void> content(const std::string& path) {
-    const int from = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (from < 0) {
-      return fail(errc::io_failed, path + ": " + std::strerror(errno));
-    }
-    messages::result<void> done;
-    std::array<char, 65536> buffer{};
-    ssize_t n = 0;
-    while ((n = ::read(from, buffer.data(), buffer.size())) > 0) {
-      if (archive_write_data(archive_.get(), buffer.data(), static_cast<std::size_t>(n)) < 0) {
-        done = tl::unexpected(archive_error(archive_.get(), path));
-        break;
-      }
-    }
-    if (n < 0) {
-      done = fail(errc::io_failed, path + ": " + std::strerror(errno));
-    }
-    ::close(from);
-    return done;
-  }
-
-  std::unique_ptr<archive, free_archive> archive_;
-};
 
 }  // namespace
 
@@ -160,21 +76,22 @@ messages::result<build_context> build_context::pack(
     }
     rules = domain::dockerignore(*text);
   }
-  try {
-    std::vector<std::string> paths;
-    collect(folder, "", rules, fs::path(dockerfile).lexically_normal().string(), paths);
-    packer tar(descriptor);
-    for (const auto& path : paths) {
-      if (auto added = tar.add(folder, path); !added) {
-        return tl::unexpected(added.error());
-      }
+  auto paths = walk(folder, context_rule(rules, fs::path(dockerfile).lexically_normal().string()));
+  if (!paths) {
+    return tl::unexpected(paths.error());
+  }
+  context.files_ = paths->size();
+  tar_stream tar(folder, std::move(*paths), tar_stream::packing::plain);
+  std::array<char, 65536> buffer{};
+  std::ptrdiff_t n = 0;
+  while ((n = tar.read(buffer.data(), buffer.size())) > 0) {
+    const auto kept = write_all(descriptor, {buffer.data(), static_cast<std::size_t>(n)});
+    if (!kept) {
+      return tl::unexpected(messages::with_context("the build context", kept.error()));
     }
-    if (auto finished = tar.finish(); !finished) {
-      return tl::unexpected(finished.error());
-    }
-    context.files_ = paths.size();
-  } catch (const fs::filesystem_error& e) {
-    return fail(errc::io_failed, e.what());
+  }
+  if (n < 0) {
+    return tl::unexpected(*tar.failure());
   }
   context.bytes_ = ::lseek(descriptor, 0, SEEK_END);
   ::lseek(descriptor, 0, SEEK_SET);

@@ -163,6 +163,24 @@ bool glob::run(std::string_view path, bool or_parent) const {
   return at.back() != 0;
 }
 
+bool glob::may_match_below(std::string_view folder) const {
+  const auto inside = std::string(folder) + "/";
+  if (literal_) {
+    return pattern_.starts_with(inside);
+  }
+  std::vector<char> at(tokens_.size() + 1, 0);
+  std::vector<char> next(tokens_.size() + 1, 0);
+  enter(at, 0);
+  for (const char c : inside) {
+    std::fill(next.begin(), next.end(), 0);
+    if (!step(at, next, static_cast<unsigned char>(c))) {
+      return false;
+    }
+    at.swap(next);
+  }
+  return true;
+}
+
 dockerignore::dockerignore(std::string_view text) {
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   text.remove_prefix(text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0);
@@ -177,7 +195,6 @@ dockerignore::dockerignore(std::string_view text) {
     const bool bring_back = line.starts_with('!');
     const auto pattern = normal_path(trimmed(bring_back ? line.substr(1) : line));
     if (!pattern.empty()) {
-      has_exceptions_ = has_exceptions_ || bring_back;
       longest_ = std::max(longest_, pattern.size());
       rules_.push_back({glob(pattern), bring_back});
     }
@@ -193,6 +210,12 @@ bool dockerignore::excludes(std::string_view path) const {
     }
   }
   return excluded;
+}
+
+bool dockerignore::may_come_back_below(std::string_view folder) const {
+  return std::any_of(rules_.begin(), rules_.end(), [folder](const rule& r) {
+    return r.bring_back && r.pattern.may_match_below(folder);
+  });
 }
 
 std::string normal_path(std::string_view path) {

@@ -24,6 +24,8 @@ public:
   [[nodiscard]] bool matches(std::string_view path) const { return run(path, false); }
   /// Whether `path` or a folder that it is in matches.
   [[nodiscard]] bool matches_or_parent(std::string_view path) const { return run(path, true); }
+  /// Whether some path in that folder may match although the folder itself does not.
+  [[nodiscard]] bool may_match_below(std::string_view folder) const;
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
 
 private:
@@ -61,8 +63,8 @@ public:
 
   /// `path` is relative to the folder of the file, with `/` between its parts.
   [[nodiscard]] bool excludes(std::string_view path) const;
-  /// Whether nothing under an excluded folder can come back, so that it need not be looked into.
-  [[nodiscard]] bool may_skip_folders() const { return !has_exceptions_; }
+  /// Whether something below an excluded folder may come back, so that it has to be looked into.
+  [[nodiscard]] bool may_come_back_below(std::string_view folder) const;
   [[nodiscard]] std::size_t rules() const { return rules_.size(); }
   /// Characters of the longest pattern.
   [[nodiscard]] std::size_t longest() const { return longest_; }
@@ -74,7 +76,6 @@ private:
   };
   std::vector<rule> rules_;
   std::size_t longest_ = 0;
-  bool has_exceptions_ = false;
 };
 
 /// `./a//b/` and `/a/b` mean `a/b`.

@@ -48,8 +48,6 @@ TEST_CASE("the last rule that matches a path or its parent decides") {
   CHECK_FALSE(rules.excludes("keep.log"));
   CHECK(rules.excludes("build/x"));
   CHECK_FALSE(rules.excludes("src/build"));
-  CHECK_FALSE(rules.may_skip_folders());
-  CHECK(dockerignore("x").may_skip_folders());
   CHECK_FALSE(dockerignore("").excludes("x"));
 }
 
@@ -83,4 +81,17 @@ TEST_CASE("the rules of a project are asked with paths of its services") {
   CHECK_FALSE(own("web/dist"));
   s.dockerignore = "";
   CHECK_FALSE(context_filter(s)("dist"));
+}
+
+TEST_CASE("an excluded folder is looked into only where a rule can bring something back") {
+  const dockerignore rules("*\n!src/*/keep\n!docs\n");
+  CHECK(rules.may_come_back_below("src"));
+  CHECK(rules.may_come_back_below("src/a"));
+  CHECK_FALSE(rules.may_come_back_below("src/a/b"));
+  CHECK_FALSE(rules.may_come_back_below("node_modules"));
+  CHECK_FALSE(rules.may_come_back_below("docs"));  // it came back itself
+  CHECK(dockerignore("a\n!**/keep").may_come_back_below("a/b/c"));
+  CHECK(dockerignore("a\n!a/b**").may_come_back_below("a"));
+  CHECK_FALSE(dockerignore("a\n!b/c").may_come_back_below("a"));
+  CHECK_FALSE(dockerignore("a").may_come_back_below("a"));
 }
