@@ -282,6 +282,21 @@ messages::result<json> api::upload(
   return j ? *j : json::object();  // a change may answer without a body
 }
 
+messages::result<void> api::converse(
+  const std::string& path,
+  const std::vector<std::pair<std::string, std::string>>& headers,
+  const std::function<std::ptrdiff_t(char*, std::size_t)>& source,
+  const std::function<bool(std::string_view)>& sink,
+  std::chrono::seconds silence_max) {
+  auto r = request("POST", path);
+  r.headers.insert(r.headers.end(), headers.begin(), headers.end());
+  r.body_source = source;
+  r.body_sink = sink;
+  r.timeout = std::chrono::milliseconds{0};
+  r.stall_timeout = silence_max;
+  return answer_to(r).map([](const std::string&) {});
+}
+
 messages::result<void> api::download(
   const std::string& link,
   const std::function<bool(std::string_view)>& sink) {

@@ -5,11 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace slipway::cli {
@@ -70,6 +72,14 @@ public:
     const std::string& content_type,
     std::int64_t length,
     const std::function<std::ptrdiff_t(char*, std::size_t)>& source);
+  /// POSTs a body of unknown length that `source` makes as it is sent, and gives the answer to `sink` as it comes; see
+  /// runtime::http_request. No time-out but for an answer that stands still for `silence_max`.
+  [[nodiscard]] messages::result<void> converse(
+    const std::string& path,
+    const std::vector<std::pair<std::string, std::string>>& headers,
+    const std::function<std::ptrdiff_t(char*, std::size_t)>& source,
+    const std::function<bool(std::string_view)>& sink,
+    std::chrono::seconds silence_max);
   /// What is at a link that the server gave, asked for without the credential: the link may lead to another host. As `stream`.
   [[nodiscard]] messages::result<void> download(
     const std::string& link,

@@ -47,11 +47,13 @@ std::unique_ptr<CLI::App> make_app(command_line& l) {
     "  slipway login --server http://127.0.0.1:8080\n"
     "  slipway fleet create gate --type generic-amd64\n"
     "  slipway device config gate -o config.json\n"
+    "  slipway push gate ./project\n"
     "  slipway deploy gate ./project");
   add_account(*app, l);
   add_access(*app, l);
   add_fleet(*app, l);
   add_device(*app, l);
+  add_build(*app, l);
   add_release(*app, l);
   add_settings(*app, l);
   auto* c = command(

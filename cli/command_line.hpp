@@ -4,6 +4,7 @@
 #include "cli/commands_account.hpp"
 #include "cli/commands_action.hpp"
 #include "cli/commands_asset.hpp"
+#include "cli/commands_build.hpp"
 #include "cli/commands_device.hpp"
 #include "cli/commands_fleet.hpp"
 #include "cli/commands_key.hpp"
@@ -11,6 +12,7 @@
 #include "cli/commands_setting.hpp"
 #include "cli/commands_trust.hpp"
 #include "cli/deploy.hpp"
+#include "cli/push.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -39,6 +41,8 @@ struct command_line {
   device_register_args new_device;
   log_args logs;
   deploy_args deployment;
+  push_args pushed;
+  build_log_args build_log;
   setting_target target;
   key_args new_key;
   key_owner owner;
@@ -57,6 +61,7 @@ void add_account(CLI::App& app, command_line& l);
 void add_access(CLI::App& app, command_line& l);
 void add_fleet(CLI::App& app, command_line& l);
 void add_device(CLI::App& app, command_line& l);
+void add_build(CLI::App& app, command_line& l);
 void add_release(CLI::App& app, command_line& l);
 /// The assets of a release, under the noun `release`.
 void add_assets(CLI::App& release, command_line& l);

@@ -52,38 +52,6 @@ private:
   int value_;
 };
 
-/// A bar on a terminal, nothing elsewhere: scripts want no lines that say nothing.
-class transfer_bar {
-public:
-  transfer_bar(console& out, const std::string& key, phase at, std::int64_t total)
-    : state_{key, at, 0, total, {}} {
-    if (out.how().error_is_terminal && !out.json()) {
-      board_.emplace(out.error_stream(), true, out.how().width, std::vector<std::string>{key});
-    }
-  }
-  void add(std::int64_t bytes) {
-    state_.done += bytes;
-    show();
-  }
-  void finish(bool well) {
-    state_.at = well ? phase::done : phase::failed;
-    show();
-    if (board_) {
-      board_->finish();
-    }
-  }
-  [[nodiscard]] std::int64_t done() const { return state_.done; }
-
-private:
-  void show() {
-    if (board_) {
-      board_->update(state_);
-    }
-  }
-  service_progress state_;
-  std::optional<progress_board> board_;
-};
-
 /// What would end the line or the quotes, as browsers write it (WHATWG HTML, "multipart/form-data encoding").
 std::string form_name(const std::string& text) {
   std::string out;

@@ -39,6 +39,30 @@ colour colour_of_state(std::string_view state) {
   return state == "-" ? colour::dim : colour::yellow;
 }
 
+/// Length of the control sequence `ESC [ ... x` that the text starts with, 0 when it does not (ECMA-48, 5.4).
+std::size_t control_sequence(std::string_view text) {
+  constexpr std::size_t length_max = 64;
+  if (!text.starts_with("\x1b[")) {
+    return 0;
+  }
+  for (std::size_t i = 2; i < std::min(text.size(), length_max); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x40 && c <= 0x7E) {
+      return i + 1;
+    }
+    if (c < 0x20 || c > 0x3F) {
+      break;
+    }
+  }
+  return 0;
+}
+
+/// Colours and the like: numbers, then `m`.
+bool is_colour(std::string_view sequence) {
+  return sequence.ends_with('m')
+         && sequence.find_first_not_of("0123456789;", 2) == sequence.size() - 1;
+}
+
 std::string plural(std::int64_t n, const char* unit) {
   return std::to_string(n) + " " + unit + (n == 1 ? "" : "s") + " ago";
 }
@@ -57,6 +81,28 @@ std::string printable(std::string_view text) {
     }
   }
   return safe;
+}
+
+std::string printable_output(std::string_view line, bool colours_kept) {
+  std::string safe;
+  bool coloured = false;
+  while (!line.empty()) {
+    const auto length = control_sequence(line);
+    if (length > 0) {
+      if (colours_kept && is_colour(line.substr(0, length))) {
+        safe += line.substr(0, length);
+        coloured = true;
+      }
+      line.remove_prefix(length);
+      continue;
+    }
+    const auto next = line.find('\x1b', 1);
+    auto plain = std::string(line.substr(0, next));
+    std::replace(plain.begin(), plain.end(), '\t', ' ');
+    safe += printable(plain);
+    line.remove_prefix(plain.size());
+  }
+  return coloured ? safe + "\x1b[0m" : safe;
 }
 
 std::string ago(std::int64_t then_ms, std::int64_t now_ms) {

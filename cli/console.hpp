@@ -15,6 +15,10 @@ namespace slipway::cli {
 /// Text from servers and devices without what would steer a terminal: control characters become `?`.
 std::string printable(std::string_view text);
 
+/// The same for a line of a build's output: tabs become blanks, what only steers a terminal is left out, and so are colours unless they
+/// are to be `kept`; then the line ends without any.
+std::string printable_output(std::string_view line, bool colours_kept);
+
 /// `3 minutes ago`, `just now`, `never` for 0. Times in ms since 1970.
 std::string ago(std::int64_t then_ms, std::int64_t now_ms);
 

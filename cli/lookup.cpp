@@ -18,6 +18,16 @@ bool only_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+/// The first few of several rows, for an error.
+std::string listed(const std::vector<json>& rows, const char* name) {
+  constexpr std::size_t shown_max = 5;
+  std::string several;
+  for (std::size_t i = 0; i < std::min(rows.size(), shown_max); ++i) {
+    several += (i == 0 ? "" : ", ") + printable(text_of(rows[i], name));
+  }
+  return several + (rows.size() > shown_max ? ", ..." : "");
+}
+
 /// The only row, or an error that lists the candidates.
 messages::result<json>
 only(messages::result<std::vector<json>> rows, const std::string& what, const char* name) {
@@ -28,11 +38,7 @@ only(messages::result<std::vector<json>> rows, const std::string& what, const ch
     return fail(errc::not_found, what + " not found");
   }
   if (rows->size() > 1) {
-    std::string several;
-    for (std::size_t i = 0; i < std::min<std::size_t>(rows->size(), 5); ++i) {
-      several += (i == 0 ? "" : ", ") + printable(text_of((*rows)[i], name));
-    }
-    return fail(errc::conflict, what + " is ambiguous: " + several);
+    return fail(errc::conflict, what + " is ambiguous: " + listed(*rows, name));
   }
   return std::move(rows->front());
 }
@@ -63,6 +69,22 @@ messages::result<json> find_fleet(
       {"application", std::string(direct_access) + " and " + by, select, expand, "slug asc", 6}),
     "fleet \"" + printable(name) + "\"",
     "slug");
+}
+
+messages::result<json> only_fleet(api& server) {
+  auto rows = server.query({"application", direct_access, "id,slug", "", "slug asc", 6});
+  if (!rows) {
+    return tl::unexpected(rows.error());
+  }
+  if (rows->empty()) {
+    return fail(
+      errc::not_found,
+      "you have no fleet; create one with `slipway fleet create NAME --type TYPE`");
+  }
+  if (rows->size() > 1) {
+    return fail(errc::invalid_argument, "name a fleet: " + listed(*rows, "slug"));
+  }
+  return std::move(rows->front());
 }
 
 messages::result<json> find_device(

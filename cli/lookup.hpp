@@ -16,6 +16,9 @@ messages::result<nlohmann::json> find_fleet(
   const std::string& select = "id,app_name,slug,uuid",
   const std::string& expand = {});
 
+/// The only fleet that the user may use (id, slug). Errors: not_found (there is none), invalid_argument (several: the text lists them).
+messages::result<nlohmann::json> only_fleet(api& server);
+
 /// A device by uuid (7 characters of it are enough) or name. Errors: not_found, conflict when several match.
 messages::result<nlohmann::json> find_device(
   api& server,

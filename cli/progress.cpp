@@ -202,4 +202,30 @@ void progress_board::draw(bool force) {
   out_ << frame << std::flush;
 }
 
+transfer_bar::transfer_bar(console& out, const std::string& name, phase at, std::int64_t total)
+  : state_{name, at, 0, total, {}} {
+  if (out.how().error_is_terminal && !out.json()) {
+    board_.emplace(out.error_stream(), true, out.how().width, std::vector<std::string>{name});
+  }
+}
+
+void transfer_bar::set(std::int64_t done) {
+  state_.done = done;
+  show();
+}
+
+void transfer_bar::finish(bool well) {
+  state_.at = well ? phase::done : phase::failed;
+  show();
+  if (board_) {
+    board_->finish();
+  }
+}
+
+void transfer_bar::show() {
+  if (board_) {
+    board_->update(state_);
+  }
+}
+
 }  // namespace slipway::cli

@@ -4,11 +4,14 @@
 #include <iosfwd>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace slipway::cli {
+
+class console;
 
 enum class phase { waiting, building, pulling, built, pushing, done, failed };
 
@@ -67,6 +70,24 @@ private:
   int drawn_lines_ = 0;
   std::int64_t drawn_at_ms_ = 0;
   bool finished_ = false;
+};
+
+/// A bar for the bytes of one transfer on a terminal, nothing elsewhere: scripts want no lines that say nothing.
+class transfer_bar {
+public:
+  transfer_bar(console& out, const std::string& name, phase at, std::int64_t total);
+
+  void add(std::int64_t bytes) { set(state_.done + bytes); }
+  void set(std::int64_t done);
+  /// Later calls do nothing.
+  void finish(bool well);
+  [[nodiscard]] std::int64_t done() const { return state_.done; }
+
+private:
+  void show();
+
+  service_progress state_;
+  std::optional<progress_board> board_;
 };
 
 }  // namespace slipway::cli

@@ -5,12 +5,14 @@ import io
 import json
 import os
 import pathlib
+import pty
 import signal
 import stat
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -531,6 +533,284 @@ class Deploy(Case):
         done = self.slipway("deploy", "gate", self.path, "--engine", f"unix://{self.home}/none.sock", code=5)
         self.assertIn("no container engine at", done.stderr)
         self.assertEqual(self.api.log.find("POST"), self.api.log.find("POST /login_"))
+
+
+class Push(Case):
+    def setUp(self):
+        super().setUp()
+        self.builder = self.api.builder
+        self.login()
+        self.path = self.project({
+            "Dockerfile": "FROM x\n", "main.c": "int main;", ".dockerignore": "big\n", ".git/config": "g",
+            "docker-compose.yml": "services: {main: {build: .}}\n"})
+
+    def tearDown(self):
+        self.builder.go_on.set()
+        super().tearDown()
+
+    def start(self, *arguments, **more):
+        process = subprocess.Popen(
+            [SLIPWAY, *arguments], env=self.environment, cwd=self.home, stdin=subprocess.DEVNULL,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True, **more})
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            pipe.close()
+
+    def answers(self, *elements, end="]"):
+        self.builder.script = lambda write: write("[" + ",".join(json.dumps(e) for e in elements) + end)
+
+    def sent_files(self):
+        source = self.builder.requests[-1][2]
+        tar = tarfile.open(fileobj=io.BytesIO(source), mode="r:gz")
+        return {m.name: tar.extractfile(m).read() if m.isfile() else None for m in tar.getmembers()}
+
+    def test_a_push_sends_the_project_and_shows_each_line_while_the_build_runs(self):
+        def script(write):
+            write('[{"type":"metadata","resource":"buildLogId","value":8},{"message":"[main] St')
+            write('ep 1"}')
+            self.builder.go_on.wait(60)
+            write(',{"message":"[main] Step 2"}]')
+        self.builder.script = script
+        process = self.start("push", "gate", self.path)
+        self.assertEqual(process.stderr.readline(), b"[main] Step 1\n")
+        self.builder.go_on.set()
+        out, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, error)
+        self.assertEqual(error, b"[main] Step 2\n")
+        self.assertEqual(out.decode(), f"released {'c' * 32} to ann/gate as a draft\n{self.api.url}/v7/release(8)\n")
+        query, headers, _ = self.builder.requests[0]
+        self.assertEqual(query, {
+            "slug": "ann/gate", "dockerfilePath": "", "emulated": "false", "nocache": "false", "headless": "false", "isdraft": "false"})
+        self.assertEqual(headers["Content-Encoding"], "gzip")
+        self.assertEqual(headers["Authorization"], "Bearer token-of-ann")
+        self.assertEqual(self.sent_files(), {
+            ".dockerignore": b"big\n", "Dockerfile": b"FROM x\n", "main.c": b"int main;",
+            "docker-compose.yml": b"services: {main: {build: .}}\n"})
+
+    def test_options_of_a_push_reach_the_builder(self):
+        (self.home / "project/my.docker").write_text("FROM y\n")
+        self.slipway("push", "gate", self.path, "--draft", "--nocache", "--emulated", "--dockerfile", "my.docker")
+        self.assertEqual(self.builder.requests[0][0], {
+            "slug": "ann/gate", "dockerfilePath": "my.docker", "emulated": "true", "nocache": "true", "headless": "false",
+            "isdraft": "true"})
+
+    def test_the_result_of_a_push_is_json_for_scripts(self):
+        got = self.answer("push", "gate", self.path)
+        self.assertEqual(got, {"id": 8, "commit": "c" * 32, "fleet": "ann/gate", "version": "0.0.1", "is_final": False,
+                               "address": self.api.url + "/v7/release(8)"})
+
+    def test_a_build_that_fails_ends_with_1(self):
+        self.answers({"type": "metadata", "resource": "buildLogId", "value": 8}, {"message": "[web] no such file", "isError": True})
+        done = self.slipway("push", "gate", self.path, code=1)
+        self.assertIn("[web] no such file\n", done.stderr)
+        self.assertIn("the build failed; `slipway build show 8` tells more", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_release_that_did_not_succeed_is_no_success_whatever_the_builder_says(self):
+        self.builder.release_status = "failed"
+        self.slipway("push", "gate", self.path, code=1)
+
+    def test_an_answer_that_breaks_off_is_no_success_and_ends_with_5(self):
+        self.answers({"type": "metadata", "resource": "buildLogId", "value": 8}, {"message": "one"}, end="")
+        done = self.slipway("push", "gate", self.path, code=5)
+        self.assertIn("the connection ended before the build was over", done.stderr)
+
+        def script(write):
+            write('[{"message":"one"},{"mess')
+            return self.builder.BREAK_OFF
+        self.builder.script = script
+        done = self.slipway("push", "gate", self.path, code=5)
+        self.assertIn("the connection ended before the build was over", done.stderr)
+
+    def test_nothing_of_a_builder_steers_the_terminal(self):
+        self.answers({"type": "metadata", "resource": "buildLogId", "value": 8},
+                     {"message": "\u001b[2J\u001b]0;t\u0007\u009b\ttab\u001b[31mred"})
+        done = self.slipway("push", "gate", self.path)
+        self.assertEqual(done.stderr, "?]0;t??? tabred\n")
+
+    def test_an_element_without_end_and_what_is_no_array_end_the_push(self):
+        def script(write):
+            write('[{"type":"metadata","resource":"buildLogId","value":8},{"message":"')
+            for _ in range(40):
+                write("x" * 65536)
+        self.builder.script = script
+        done = self.slipway("push", "gate", self.path, code=1)
+        self.assertIn("an element of more than 1 MiB", done.stderr)
+        self.assertLess(len(done.stderr), 1000)
+        self.builder.script = lambda write: write("<html>")
+        done = self.slipway("push", "gate", self.path, code=1)
+        self.assertIn("does not answer like a builder", done.stderr)
+        self.answers()
+        self.slipway("push", "gate", self.path, code=1)
+
+    def test_a_refusal_ends_the_push_with_its_reason(self):
+        (self.home / "project/much").write_bytes(os.urandom(4 << 20))
+        for status, reason, code in ((401, "no right", 3), (404, "fleet not found", 4), (413, "the source is too large", 1),
+                                     (429, "too many sources", 1), (507, "no room", 1)):
+            self.builder.refusal = (status, reason)
+            done = self.slipway("push", "gate", self.path, code=code)
+            self.assertIn(reason, done.stderr)
+
+    def test_ctrl_c_cancels_the_build_on_the_server_and_ends_with_130(self):
+        def script(write):
+            write('[{"type":"metadata","resource":"buildLogId","value":8},{"message":"one"}')
+            self.builder.go_on.wait(60)
+        self.builder.script = script
+        process = self.start("push", "gate", self.path)
+        self.assertEqual(process.stderr.readline(), b"one\n")
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, error)
+        (_, path, body), = self.api.log.find(r"PATCH /v7/release\(8\)")
+        self.assertEqual(path, "/v7/release(8)?$filter=status ne 'success'")
+        self.assertEqual(body["status"], "cancelled")
+        self.assertGreater(body["end_timestamp"], 1795410000000)
+
+    def test_a_detached_push_does_not_wait(self):
+        done = self.slipway("push", "gate", self.path, "--detached", "--note", "n", "--release-tag", "a", "b")
+        self.assertEqual(done.stdout, "building release 8 for ann/gate\n")
+        self.assertEqual(self.builder.requests[0][0]["headless"], "true")
+        self.assertEqual(self.api.log.find("POST /v7/release_tag")[0][2], {"release": 8, "tag_key": "a", "value": "b"})
+        self.assertEqual(self.answer("push", "gate", self.path, "-d")["id"], 8)
+        self.builder.headless = {"started": False, "error": "Busy", "message": "the queue is full\u001b[2J"}
+        done = self.slipway("push", "gate", self.path, "--detached", code=1)
+        self.assertIn("the queue is full?[2J", done.stderr)
+
+    def test_tags_and_the_note_are_put_on_the_release_that_succeeded(self):
+        self.slipway("push", "gate", self.path, "--note", "fixes it", "--release-tag", "a", "b", "c", "")
+        self.assertEqual([r[2] for r in self.api.log.find("POST /v7/release_tag")],
+                         [{"release": 8, "tag_key": "a", "value": "b"}, {"release": 8, "tag_key": "c", "value": ""}])
+        self.assertEqual([r[2] for r in self.api.log.find(r"PATCH /v7/release\(8\)")], [{"note": "fixes it"}])
+        self.slipway("push", "gate", self.path, "--release-tag", "a", code=1)
+
+    def test_without_a_fleet_the_only_one_is_meant(self):
+        done = self.slipway("push", self.path)
+        self.assertIn("pushing to ann/gate", done.stderr)
+        self.builder.fleets = [{"id": 1, "slug": "ann/a"}, {"id": 2, "slug": "ann/b"}]
+        done = self.slipway("push", self.path, code=1)
+        self.assertIn("name a fleet: ann/a, ann/b", done.stderr)
+        self.builder.fleets = []
+        done = self.slipway("push", self.path, code=4)
+        self.assertIn("you have no fleet", done.stderr)
+
+    def test_what_cannot_be_built_is_told_before_anything_is_asked(self):
+        before = len(self.api.log.requests)
+        self.slipway("push", "gate", str(self.home / "none"), code=4)
+        self.slipway("push", "gate", str(self.home / "config"), code=4)
+        self.slipway("push", "gate", self.path, "--dockerfile", "none", code=4)
+        self.slipway("push", "gate", self.path, "--registry-secrets", "none", code=4)
+        self.assertEqual(len(self.api.log.requests), before)
+        self.assertEqual(self.builder.requests, [])
+
+    def test_registry_secrets_go_along_and_are_told_nobody(self):
+        (self.home / "secrets.yml").write_text("ghcr.io: {username: ann, password: s3cret}\n")
+        done = self.slipway("push", "gate", self.path, "--registry-secrets", "secrets.yml")
+        self.assertEqual(json.loads(self.sent_files()[".balena/registry-secrets.json"]),
+                         {"ghcr.io": {"username": "ann", "password": "s3cret"}})
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+        for bad in ("[]", "a: b", "a: {username: x}", "a: {username: x, password: {}}"):
+            (self.home / "secrets.yml").write_text(bad)
+            self.slipway("push", "gate", self.path, "--registry-secrets", "secrets.yml", code=1)
+
+    def test_gigabytes_that_are_ignored_cost_nothing(self):
+        (self.home / "project/big").mkdir()
+        with open(self.home / "project/big/file", "wb") as file:
+            file.truncate(2 << 30)
+        began = time.monotonic()
+        self.slipway("push", "gate", self.path)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(len(self.builder.requests[0][2]), 10000)
+
+    def test_a_large_project_is_sent_in_little_memory(self):
+        block = os.urandom(1 << 20)
+        with open(self.home / "project/large", "wb") as file:
+            for _ in range(48):
+                file.write(block)
+        process = self.start("push", "gate", self.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        self.assertGreater(len(self.builder.requests[0][2]), 48 << 20)
+        if not any(name.endswith("SAN_OPTIONS") for name in self.environment):
+            self.assertLess(used.ru_maxrss, 40 * 1024)  # KiB
+
+    def test_on_a_terminal_the_upload_is_a_bar_and_lines_are_rewritten(self):
+        self.answers({"type": "metadata", "resource": "buildLogId", "value": 8}, {"message": "10 %", "replace": True},
+                     {"message": "20 %", "replace": True}, {"message": "done"})
+        master, slave = pty.openpty()
+        process = self.start("push", "gate", self.path, stderr=slave)
+        os.close(slave)
+        shown = b""
+        try:
+            while piece := os.read(master, 4096):
+                shown += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(master)
+        self.assertEqual(process.wait(60), 0)
+        self.assertIn(b"source  done     [========================]", shown)
+        self.assertIn(b"\r\x1b[2K10 %\r\x1b[2K20 %\r\x1b[2Kdone\r\n", shown)
+
+
+class Builds(Case):
+    def setUp(self):
+        super().setUp()
+        self.builder = self.api.builder
+        self.login()
+        lines = [{"at": 1, "text": "one \u001b[2J"}, {"at": 2, "service": "web", "text": "1 %", "replace": True},
+                 {"at": 3, "service": "web", "text": "two"}, {"at": 4, "text": "bad", "error": True}]
+        self.lines = [json.dumps(line).encode() + b"\n" for line in lines]
+        self.end = b'{"end":"failed","at":5}\n'
+        self.builder.log = b"".join(self.lines) + self.end
+
+    def test_builds_are_listed_and_shown_with_their_services(self):
+        listed = self.answer("build", "list", "gate")
+        self.assertEqual(listed[0], {
+            "release": 8, "commit": "c" * 32, "fleet": "ann/gate", "status": "running", "source": "git", "ref": "refs/heads/main",
+            "worker": "w\u001b[2J1", "attempt": 2, "started": "2026-11-23T05:00:00.000Z", "ended": "2026-11-23T05:01:40.000Z",
+            "error": None})
+        self.assertIn("release/any(r:r/belongs_to__application eq 7)", self.api.log.find("GET /v7/build")[0][1])
+        self.assertIn("100 s", self.slipway("build", "list").stdout)
+        shown = self.answer("build", "show", "cccc")
+        self.assertEqual(shown["services"][0], {
+            "name": "web", "status": "success", "size": 2000000, "started": 1795410000000, "ended": 1795410005000, "cached": True,
+            "error": None})
+        text = self.slipway("build", "show", "8").stdout
+        self.assertIn("w?[2J1", text)
+        self.assertRegex(text, r"web +success +2.0 MB +5 s +from the cache")
+        self.assertRegex(text, r"db +failed +- +2 s +exit 1")
+        self.slipway("build", "show", "ffff", code=4)
+
+    def test_the_log_of_a_build_is_shown_from_any_line_on(self):
+        done = self.slipway("build", "logs", "8")
+        self.assertEqual(done.stdout, "one \n[web] two\nbad\n")
+        start = len(self.lines[0] + self.lines[1])
+        self.assertEqual(self.slipway("build", "logs", "8", "--offset", str(start)).stdout, "[web] two\nbad\n")
+        self.assertEqual(self.builder.offsets, [0, start])
+        records = [json.loads(line) for line in self.slipway("build", "logs", "8", "--json").stdout.splitlines()]
+        self.assertEqual(records[-1], {"end": "failed", "at": 5})
+
+    def test_a_log_that_is_followed_goes_on_at_the_same_byte_after_a_lost_connection(self):
+        inside = len(self.lines[0]) + 7
+        self.builder.breaks = [inside, 0, 3]
+        done = self.slipway("build", "logs", "8", "--follow")
+        self.assertEqual(done.stdout, "one \n[web] two\nbad\n")
+        first = len(self.lines[0])
+        self.assertEqual(self.builder.offsets, [0, first, first, first])
+
+    def test_a_build_is_cancelled_unless_it_is_over(self):
+        self.slipway("build", "cancel", "8")
+        self.assertEqual(self.api.log.find(r"PATCH /v7/release\(8\)")[0][2]["status"], "cancelled")
+        done = self.slipway("build", "cancel", "8", code=1)
+        self.assertIn("the build is over: cancelled", done.stderr)
+        self.assertEqual(len(self.api.log.find(r"PATCH /v7/release\(8\)")), 1)
 
 
 class Documentation(Case):

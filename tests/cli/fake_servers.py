@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import re
+import socket
 import socketserver
 import threading
 import urllib.parse
@@ -118,6 +119,8 @@ class Api(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def handle_any(self):
+        if self.path.startswith("/v3/build"):
+            return self.build()
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
         body = json.loads(raw) if raw else None
@@ -180,6 +183,8 @@ class Api(http.server.BaseHTTPRequestHandler):
             return self.answer(201, {"id": 16, "uuid": body["uuid"], "api_key": "device-key"})
         if "/invitation/" in path:
             return self.answer(200)
+        if path.startswith("/build/v1/8/log"):
+            return self.build_log(urllib.parse.parse_qs(path.split("?")[1]))
         if path.startswith("/device/v2/") and "/logs" in path:
             return self.logs("stream=1" in path)
         match = re.match(r"/v7/(\w+)(\([^?]*\))?(?:\?(.*))?$", path)
@@ -190,7 +195,57 @@ class Api(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"d": self.rows(resource, key or "", query or "")})
         if method == "POST":
             return self.create(resource, body)
+        if resource == "release" and key == "(8)" and "status" in (body or {}):
+            self.server.builder.cancelled(body["status"])
         return self.answer(200)
+
+    def build(self):
+        """`/v3/build`: takes the source, then answers as the test's script says."""
+        builder = self.server.builder
+        if builder.refusal:
+            # As a server does that knows from the head that it will not build.
+            self.close_connection = True
+            self.answer(*builder.refusal)
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read1(65536):
+                pass
+            return
+        source = read_chunked(self.rfile)
+        query = {k: v[0] for k, v in urllib.parse.parse_qs(self.path.split("?")[1], keep_blank_values=True).items()}
+        builder.requests.append((query, dict(self.headers), source))
+        if query["headless"] == "true":
+            return self.answer(200, builder.headless)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+
+        def write(text):
+            data = text if isinstance(text, bytes) else text.encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+        if builder.script(write) is not builder.BREAK_OFF:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def build_log(self, query):
+        """The log of a build. Each connection gives some bytes of it, and the last of them all."""
+        builder = self.server.builder
+        offset = int(query.get("offset", ["0"])[0])
+        builder.offsets.append(offset)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        part = builder.log[offset:]
+        if len(builder.offsets) <= len(builder.breaks):
+            part = part[:builder.breaks[len(builder.offsets) - 1]]
+        if part:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        if len(builder.offsets) > len(builder.breaks):
+            self.wfile.write(b"0\r\n\r\n")
 
     def logs(self, stream):
         records = [
@@ -211,9 +266,13 @@ class Api(http.server.BaseHTTPRequestHandler):
 
     def rows(self, resource, key, query):
         log = self.server.log
+        if resource == "build":
+            return [] if "release eq" in query and "release eq 8" not in query else [self.server.builder.row()]
         if resource == "application":
             if "is_directly_accessible_by__user/any(dau:1 eq 1)" not in query:
                 return []
+            if self.server.builder.fleets is not None and "eq '" not in query:
+                return self.server.builder.fleets
             named = "eq 'gate'" in query or "slug eq 'ann/gate'" in query or "eq '" not in query
             if "eq 'twin'" in query:
                 return [dict(FLEET, slug="a/twin"), dict(FLEET, slug="b/twin")]
@@ -223,7 +282,7 @@ class Api(http.server.BaseHTTPRequestHandler):
             return [DEVICE] if known or "ddddddd" in query or "north" in query else []
         if resource == "release":
             known = key == "(8)" or "cccc" in query or "belongs_to__application eq" in query
-            return [RELEASE] if known else []
+            return [dict(RELEASE, status=self.server.builder.release_status)] if known else []
         if resource.endswith("_membership_role"):
             return [{"id": 33}] if "developer" in query or "observer" in query else []
         if resource.endswith("_membership"):
@@ -277,6 +336,53 @@ class Api(http.server.BaseHTTPRequestHandler):
         return self.answer(201, row)
 
 
+def read_chunked(file):
+    pieces = []
+    while True:
+        size = int(file.readline().split(b";")[0], 16)
+        pieces.append(file.read(size))
+        file.readline()
+        if size == 0:
+            return b"".join(pieces)
+
+
+class Builder:
+    """What the builder's endpoint does next, and what it was asked."""
+
+    BREAK_OFF = object()
+
+    def __init__(self):
+        self.requests = []   # (query, headers, source)
+        self.refusal = None  # (status, body)
+        self.script = lambda write: write('[{"type":"metadata","resource":"buildLogId","value":8},{"message":"Built"}]')
+        self.headless = {"started": True, "releaseId": 8}
+        self.status = "running"
+        self.release_status = "success"
+        self.fleets = None
+        self.log = b""
+        self.breaks = []     # bytes after which a connection to the log breaks off
+        self.offsets = []
+        self.go_on = threading.Event()
+
+    def cancelled(self, status):
+        self.release_status = status
+        self.status = status
+        self.go_on.set()
+
+    def row(self):
+        return {
+            "id": 70, "status": self.status, "source": "git", "git_ref": "refs/heads/main", "worker": "w\u001b[2J1", "attempt": 2,
+            "start_timestamp": "2026-11-23T05:00:00.000Z", "end_timestamp": "2026-11-23T05:01:40.000Z", "error_message": None,
+            "services": [
+                {"name": "web", "status": "success", "image_bytes": 2000000, "started": 1795410000000, "ended": 1795410005000,
+                 "cached": True, "error": ""},
+                {"name": "db", "status": "failed", "image_bytes": 0, "started": 1795410000000, "ended": 1795410002000,
+                 "cached": False, "error": "exit 1"},
+            ],
+            "release": [{"id": 8, "commit": "c" * 32, "belongs_to__application": [{"slug": "ann/gate"}]}],
+        }
+
+
 class Engine(http.server.BaseHTTPRequestHandler):
     """The Docker Engine API on a unix socket: knows images by name, builds and pushes anything."""
 
@@ -290,13 +396,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
 
     def body(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
-            data = b""
-            while True:
-                size = int(self.rfile.readline().split(b";")[0], 16)
-                data += self.rfile.read(size)
-                self.rfile.readline()
-                if size == 0:
-                    return data
+            return read_chunked(self.rfile)
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def answer(self, status, value, kind="application/json"):
@@ -379,6 +479,7 @@ class FakeApi(Quiet, http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Api)
         self.log = Recorder()
+        self.builder = Builder()
         self.following = threading.Event()
         self.unfollow = threading.Event()
         self.registry = f"127.0.0.1:{self.server_port}"
