@@ -6,6 +6,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -56,6 +59,20 @@ messages::error refusal(const tree& files, const project_target& t = rpi()) {
   const auto p = plan_project(files_of(files), t);
   REQUIRE_FALSE(p);
   return p.error();
+}
+
+/// The files of a folder.
+tree folder(const std::string& path) {
+  tree files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) {
+      std::ifstream in(entry.path(), std::ios::binary);
+      files[entry.path().lexically_relative(path).string()] = {
+        std::istreambuf_iterator<char>(in),
+        {}};
+    }
+  }
+  return files;
 }
 
 const std::string two_services = R"(version: "2.4"
@@ -345,4 +362,18 @@ TEST_CASE("a billion laughs in any file of a project is refused quickly") {
       CHECK(refusal({{"Dockerfile", ""}, {file, text}}).code == errc::too_large);
     }
   }
+}
+
+TEST_CASE("the example projects can be planned") {
+  const std::string examples = SLIPWAY_SOURCE_DIR "/examples/";
+  CHECK(plan(folder(examples + "hello")).services.size() == 2);
+  CHECK(plan(folder(examples + "broken")).services.size() == 2);
+  const auto multi = plan(folder(examples + "multi"));
+  REQUIRE(multi.services.size() == 2);
+  CHECK(multi.services[0].args == std::vector<name_value>{{"UNIT", "celsius"}});
+  CHECK(multi.services[1].project_type == "Dockerfile.template");
+  CHECK(
+    multi.services[1].dockerfile_text.find("page for raspberrypi4-64 (aarch64)")
+    != std::string::npos);
+  CHECK(multi.warnings.empty());
 }
