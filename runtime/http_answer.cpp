@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace slipway::runtime {
 
@@ -190,14 +191,32 @@ bool http_connection::try_send(pieces& out, int flags) {
   return true;
 }
 
+/// The kernel takes more only after a good part of its buffer was sent, which a slow but steady client may need minutes for: what counts
+/// is what it acknowledged meanwhile.
 awaitable<bool> http_connection::writable() {
-  set_deadline(worker_.limits.write_seconds);
-  boost::system::error_code ec;
-  co_await socket_.async_wait(
-    http_worker::tcp::socket::wait_write,
-    asio::redirect_error(asio::use_awaitable, ec));
-  deadline_ms_ = 0;
-  gone_ = gone_ || static_cast<bool>(ec);
+  const int fd = socket_.native_handle();
+  if (!answer_waited_ || long_lived()) {
+    answer_waited_ = true;
+    answer_pace_.begin(worker_.limits.write_seconds);
+    acknowledged_ = bytes_acknowledged(fd);
+  }
+  bool wait = !gone_;
+  while (wait) {
+    const auto began = steady_ms();
+    expect_within(answer_pace_.left_ms());
+    boost::system::error_code ec;
+    co_await socket_.async_wait(
+      http_worker::tcp::socket::wait_write,
+      asio::redirect_error(asio::use_awaitable, ec));
+    deadline_ms_ = 0;
+    const auto before = std::exchange(acknowledged_, bytes_acknowledged(fd));
+    answer_pace_.waited(
+      steady_ms() - began,
+      acknowledged_ - before,
+      worker_.limits.bytes_per_second_min);
+    wait = ec && expired_ && !gone_ && answer_pace_.left_ms() > 0;
+    gone_ = gone_ || (ec && !wait);
+  }
   co_return !gone_;
 }
 

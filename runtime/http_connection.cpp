@@ -112,8 +112,8 @@ bool http_connection::client_gone() const {
   return gone_ || n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-void http_connection::set_deadline(int seconds) {
-  deadline_ms_ = steady_ms() + std::int64_t{seconds} * 1000;
+void http_connection::expect_within(std::int64_t ms) {
+  deadline_ms_ = steady_ms() + ms;
   expired_ = false;
 }
 
@@ -207,6 +207,8 @@ void http_connection::start_request() {
   content_length_ = -1;
   body_left_ = 0;
   body_deadline_ms_ = 0;
+  body_pace_.begin(worker_.limits.body_seconds_per_read);
+  answer_waited_ = false;
   read_seconds_ = 0;
   expect_continue_ = false;
   broken_.reset();

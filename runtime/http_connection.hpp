@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/http_pace.hpp"
 #include "runtime/http_parser.hpp"
 #include "runtime/http_server.hpp"
 #include "runtime/tls_stream.hpp"
@@ -127,7 +128,8 @@ private:
   awaitable<bool> send_file(int descriptor, std::uint64_t offset, std::uint64_t length);
   awaitable<bool> copy_file(int descriptor, std::uint64_t offset, std::uint64_t length);
   awaitable<bool> writable();
-  void set_deadline(int seconds);
+  void set_deadline(int seconds) { expect_within(std::int64_t{seconds} * 1000); }
+  void expect_within(std::int64_t ms);
 
   // TLS only.
   awaitable<bool> shake_hands();
@@ -160,6 +162,7 @@ private:
   std::uint64_t body_left_ = 0;
   std::int64_t content_length_ = -1;
   std::int64_t body_deadline_ms_ = 0;
+  pace body_pace_;
   bool expect_continue_ = false;
   std::optional<messages::error> broken_;  ///< why the request's body cannot be read to its end
 
@@ -169,6 +172,9 @@ private:
   bool chunked_ = false;
   std::int64_t stream_left_ = -1;  ///< of a streamed answer with a Content-Length of its own
   std::string out_;
+  pace answer_pace_;
+  bool answer_waited_ = false;      ///< the answer's pace has begun
+  std::uint64_t acknowledged_ = 0;  ///< by the client's kernel, when the answer was last waited for
 
   /// Of a connection on the TLS port.
   struct secured {

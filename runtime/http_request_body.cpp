@@ -59,7 +59,12 @@ awaitable<void> http_connection::send_continue() {
 }
 
 awaitable<result<std::size_t>> http_connection::receive(std::span<char> out) {
-  set_deadline(read_seconds_ != 0 ? read_seconds_ : worker_.limits.body_seconds_per_read);
+  const auto began = steady_ms();
+  if (long_lived()) {
+    set_deadline(read_seconds_);
+  } else {
+    expect_within(body_pace_.left_ms());
+  }
   if (body_deadline_ms_ != 0) {
     deadline_ms_ = std::min(deadline_ms_, body_deadline_ms_);
   }
@@ -73,6 +78,7 @@ awaitable<result<std::size_t>> http_connection::receive(std::span<char> out) {
       asio::redirect_error(asio::use_awaitable, ec));
   }
   deadline_ms_ = 0;
+  body_pace_.waited(steady_ms() - began, n, worker_.limits.bytes_per_second_min);
   if (!ec) {
     if (tls_) {
       co_await turn(n);

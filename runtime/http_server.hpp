@@ -80,7 +80,7 @@ public:
   virtual awaitable<void> end() = 0;
 
   /// This exchange goes on for as long as the client likes: a read may wait `read_seconds`, and the end of the server ends it at
-  /// once instead of after the grace of `stop`.
+  /// once instead of after the grace of `stop`. It may also be as slow as it likes.
   virtual void become_long_lived(int read_seconds) = 0;
   /// Whether the client has closed its end, as far as is known here by now. Costs a system call, never waits.
   [[nodiscard]] virtual bool client_gone() const = 0;
@@ -103,6 +103,8 @@ struct http_limits {
   int idle_seconds = 75;           ///< keep-alive without a request
   int body_seconds_per_read = 30;  ///< a body that makes no progress
   int write_seconds = 60;          ///< a client that reads nothing
+  /// Every so many bytes of a body, or of an answer, give one second of the above back; slower ones run out of it.
+  std::uint64_t bytes_per_second_min = 1024;
 };
 
 /// HTTP/1.1 on Boost.Beast with C++20 coroutines: `threads` io_contexts, each with an acceptor of its own per port (SO_REUSEPORT).

@@ -427,42 +427,6 @@ TEST_CASE("a failing handler answers 500 and harms no other request") {
   CHECK(s.read_answer().body == "GET|/next||h|h|127.0.0.1|");
 }
 
-TEST_CASE("slow clients are let go") {
-  runtime::http_limits limits;
-  limits.header_seconds = 1;
-  limits.idle_seconds = 1;
-  limits.body_seconds_per_read = 1;
-  fixture f(limits);
-  SECTION("that say nothing") {
-    auto s = f.connect();
-    CHECK(s.read_to_end(10'000).empty());
-    CHECK(s.closed_within(0));
-  }
-  SECTION("that say nothing after an answer") {
-    auto s = f.connect();
-    s.send(get("/"));
-    CHECK(s.read_answer().status == 200);
-    CHECK(s.closed_within(10'000));
-  }
-  SECTION("that drip a header") {
-    auto s = f.connect();
-    const auto begin = runtime::steady_ms();
-    s.send("GET / HTTP/1.1\r\nHost: h\r\n");
-    std::string got;
-    // A field a time, always in time for an idle limit; the limit is for the whole header.
-    while (got.empty() && runtime::steady_ms() - begin < 10'000) {
-      s.send("X: y\r\n");
-      got = s.read_some(100);
-    }
-    CHECK(got.starts_with("HTTP/1.1 408 "));
-    CHECK(runtime::steady_ms() - begin < 5'000);
-  }
-  SECTION("that stop within a body") {
-    CHECK(f.status_of(post("/echo", "Content-Length: 10\r\n", "abc")) == 408);
-    CHECK(f.status_of(post("/count", "Transfer-Encoding: chunked\r\n", "5\r\nabc")) == 408);
-  }
-}
-
 TEST_CASE("a client that goes within a body leaves nothing behind") {
   fixture f;
   for (int i = 0; i < 20; ++i) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hostile clients of the registry: tricks in names, lies about lengths, giant and bomb manifests, clients that stall on either side. Each is refused
+"""Hostile clients of the registry: tricks in names, lies about lengths, giant and bomb manifests, clients that stall or drip. Each is refused
 or bounded, and others are served meanwhile."""
 
 import gzip
@@ -15,6 +15,7 @@ from images import MANIFEST, Repository, digest, error_code, header, manifest, n
 from support.slipwayd import Slipwayd, wait_until  # noqa: E402
 
 STALLED = 100
+BODIES_MAX = 256  # that the registry takes in at once
 
 
 def raw(server, text, body=b""):
@@ -164,12 +165,47 @@ def check_stalled(server, r):
     assert r.get("blobs/" + name, headers={"Range": "bytes=-4"}).status == 206
 
 
+def check_dripping(server, r):
+    """As many uploads as there may be, each fed a byte a second: they keep others out for half a minute at most, and what they sent stays."""
+    data = os.urandom(BODIES_MAX)
+    uploads = [r.begin() for _ in data]
+    slow = [raw(server, head(r, "PATCH", at, Content_Length=1_000_000)) for at in uploads]
+    began = time.monotonic()
+    refused = False
+
+    def feed():
+        for s, byte in zip(slow, data):
+            try:
+                s.sendall(bytes([byte]))
+            except OSError:
+                pass  # it was ended
+    feed()
+    while True:
+        answer = r.http.send("PUT", f"{r.begin()}?digest={digest(data)}", raw=data)
+        if answer.status == 201:
+            break
+        assert answer.status == 429, answer
+        refused = True
+        assert time.monotonic() - began < 90, "clients that drip hold all uploads"
+        time.sleep(1)
+        feed()
+    assert refused, "there was room all the time: nothing was tested"
+    for s in slow:
+        try:
+            assert status_of(s) in (0, 408)
+        except ConnectionResetError:
+            pass  # it was still sending when it was ended
+        s.close()
+    answer = r.http.get(uploads[0])
+    assert answer.status == 204 and int(header(answer, "Range").split("-")[1]) >= 10, answer
+
+
 def main():
     server = Slipwayd()
     try:
         server.start()
         tenant = new_tenant(server, server.login())
-        for check in (check_names, check_lengths, check_manifests, check_stalled):
+        for check in (check_names, check_lengths, check_manifests, check_stalled, check_dripping):
             check(server, Repository(server, tenant))
             print(check.__name__, "ok", flush=True)
         assert server.stop() == 0, server.text()
