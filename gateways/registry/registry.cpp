@@ -261,7 +261,9 @@ awaitable<void> registry_core::handle(exchange& x) {
   }
   const auto done = co_await (this->*what.run)(r);
   if (!done) {
-    co_await refuse(x, done.error());
+    auto answer = error_response(done.error());
+    answer.status = r.body_late ? 408 : answer.status;
+    co_await x.respond(std::move(answer));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/uploads.hpp"
+#include "gateways/registry/storage_quota.hpp"
 #include "gateways/registry/token.hpp"
 #include "runtime/http_server.hpp"
 #include "storage/blob_store.hpp"
@@ -32,8 +33,7 @@ struct registry_options {
   /// answer and on one thread. May block for a lookup.
   std::function<std::function<bool(const std::string& repository)>(const registry_claims&)>
     may_list;
-  /// How many bytes a repository may still take in; empty = any. May block.
-  std::function<messages::result<std::uint64_t>(const std::string& repository)> room;
+  storage_quota* quota = nullptr;  ///< outlives the registry; none = repositories take in anything
   /// Whether there is space left on the disk, asked at each push and for every buffer of its body; empty = yes. Errors: disk_full.
   std::function<messages::result<void>()> disk;
 };

@@ -16,8 +16,6 @@ using runtime::awaitable;
 using runtime::exchange;
 using runtime::response;
 
-constexpr const char* quota_exceeded = "the organization's storage quota is used up";
-
 /// One request, once it is known what it asks and that its token allows it.
 struct registry_request {
   exchange& x;
@@ -26,6 +24,8 @@ struct registry_request {
   std::string last;        ///< digest, tag or upload id; "" for the catalog
   std::shared_ptr<const registry_claims> claims;
   runtime::query_pairs query;
+  bool body_late =
+    false;  ///< it did not come in time: 408, and not the 504 of others that are late
 };
 
 /// The registry's parts, one file each: blobs, manifests, uploads. Handlers answer the exchange themselves, or return the error.
@@ -107,11 +107,16 @@ private:
   awaitable<messages::result<std::uint64_t>> room(const std::string& repository);
   awaitable<messages::result<std::string>> open_upload(const std::string& repository);
   awaitable<messages::result<std::shared_ptr<actors::upload_loan>>> borrow(registry_request& r);
-  awaitable<messages::result<void>> receive(
-    const registry_request& r,
-    storage::blob_writer& writer);
+  awaitable<messages::result<void>> receive(registry_request& r, storage::blob_writer& writer);
   awaitable<messages::result<void>>
-  receive_into(exchange& x, storage::blob_writer& writer, std::uint64_t to, messages::errc beyond);
+  receive_into(registry_request& r, storage::blob_writer& writer, std::uint64_t to);
+  /// The writer takes the bytes, if there is space on the disk and the quota has room.
+  messages::result<void>
+  append(const std::string& upload, storage::blob_writer& writer, std::span<const char> bytes);
+  /// Whether there is space on the disk, and in the quota for what the request announces.
+  awaitable<messages::result<void>> admit_body(const registry_request& r, std::uint64_t offset);
+  /// The upload is over: it holds nothing of the quota any more.
+  void release(const std::string& upload, bool stored);
   awaitable<messages::result<void>> complete(
     registry_request& r,
     std::shared_ptr<actors::upload_loan>& loan,

@@ -139,8 +139,8 @@ result<storage::digest> registry_core::store_manifest(
   if (auto space = options_.disk ? options_.disk() : result<void>{}; !space) {
     return tl::unexpected(space.error());
   }
-  if (options_.room) {
-    const auto left = options_.room(r.repository);
+  if (options_.quota != nullptr) {
+    const auto left = options_.quota->room(r.repository);
     if (!left || *left < bytes.size()) {
       return left ? fail(errc::forbidden, quota_exceeded) : tl::unexpected(left.error());
     }
@@ -158,6 +158,7 @@ awaitable<result<void>> registry_core::put_manifest(registry_request& r) {
   }
   const auto bytes = co_await r.x.read_body(manifest_bytes_max);
   if (!bytes) {
+    r.body_late = bytes.error().code == errc::timed_out;
     co_return tl::unexpected(bytes.error());
   }
   const auto content_type = std::string(r.x.header("content-type"));

@@ -65,13 +65,29 @@ awaitable<result<std::shared_ptr<upload_loan>>> registry_core::borrow(registry_r
   co_return co_await completion<result<std::shared_ptr<upload_loan>>>(std::move(start));
 }
 
-/// The body goes into the writer, up to offset `to`; more is the error `beyond`. One buffer: the kernel's socket buffer fills while the pool writes. What arrived
-/// before a failure is kept, so that the client can go on from there.
-awaitable<result<void>> registry_core::receive_into(
-  exchange& x,
+result<void> registry_core::append(
+  const std::string& upload,
   storage::blob_writer& writer,
-  std::uint64_t to,
-  errc beyond) {
+  std::span<const char> bytes) {
+  auto good = options_.disk ? options_.disk() : result<void>{};
+  if (good && options_.quota != nullptr) {
+    // What a request announced is held already.
+    good = options_.quota->resize(upload, writer.offset() + bytes.size());
+  }
+  return good ? writer.append(bytes) : good;
+}
+
+void registry_core::release(const std::string& upload, bool stored) {
+  if (options_.quota != nullptr) {
+    options_.quota->release(upload, stored);
+  }
+}
+
+/// The body goes into the writer, up to offset `to`. One buffer: the kernel's socket buffer fills while the pool writes. What arrived
+/// before a failure is kept, so that the client can go on from there.
+awaitable<result<void>>
+registry_core::receive_into(registry_request& r, storage::blob_writer& writer, std::uint64_t to) {
+  auto& x = r.x;
   const auto length = x.content_length();
   const auto wanted = length < 0 ? options_.buffer_bytes : static_cast<std::size_t>(length);
   const auto size = std::clamp(wanted, buffer_bytes_min, options_.buffer_bytes);
@@ -87,12 +103,11 @@ awaitable<result<void>> registry_core::receive_into(
       filled += *n;
     }
     if (filled > to - writer.offset()) {
-      co_return fail(beyond, beyond == errc::forbidden ? quota_exceeded : more_than_allowed);
+      co_return fail(errc::too_large, more_than_allowed);
     }
     if (filled > 0) {
       std::function<result<void>()> work = [&] {
-        auto space = options_.disk ? options_.disk() : result<void>{};
-        return space ? writer.append(std::span<const char>(buffer.get(), filled)) : space;
+        return append(r.last, writer, std::span<const char>(buffer.get(), filled));
       };
       auto written = co_await run_on<result<void>>(pool_, std::move(work));
       if (!written) {
@@ -100,6 +115,7 @@ awaitable<result<void>> registry_core::receive_into(
       }
     }
   }
+  r.body_late = !n && n.error().code == errc::timed_out;
   co_return n ? result<void>{} : tl::unexpected(n.error());
 }
 
@@ -108,31 +124,32 @@ awaitable<result<std::uint64_t>> registry_core::room(const std::string& reposito
   if (!space) {
     co_return tl::unexpected(space.error());
   }
-  if (!options_.room) {
+  if (options_.quota == nullptr) {
     co_return options_.blob_bytes_max;
   }
-  std::function<result<std::uint64_t>()> work = [&] { return options_.room(repository); };
+  std::function<result<std::uint64_t>()> work = [&] { return options_.quota->room(repository); };
   co_return co_await run_on<result<std::uint64_t>>(pool_, std::move(work));
 }
 
-awaitable<result<void>> registry_core::receive(
-  const registry_request& r,
-  storage::blob_writer& writer) {
+awaitable<result<void>> registry_core::admit_body(const registry_request& r, std::uint64_t offset) {
+  auto space = options_.disk ? options_.disk() : result<void>{};
+  if (!space || options_.quota == nullptr) {
+    co_return space;
+  }
+  const auto length = static_cast<std::uint64_t>(std::max<std::int64_t>(r.x.content_length(), 0));
+  std::function<result<void>()> work = [&] {
+    return options_.quota->hold(r.repository, r.last, offset + length);
+  };
+  co_return co_await run_on<result<void>>(pool_, std::move(work));
+}
+
+awaitable<result<void>> registry_core::receive(registry_request& r, storage::blob_writer& writer) {
   auto& x = r.x;
   const body_slot slot(bodies_, options_.bodies_max);
   if (!slot) {
     co_return fail(errc::too_many_requests, "too many uploads at once");
   }
-  const auto left = co_await room(r.repository);
-  if (!left) {
-    co_return tl::unexpected(left.error());
-  }
-  const auto length = static_cast<std::uint64_t>(std::max<std::int64_t>(x.content_length(), 0));
-  if (*left < length || *left - length < writer.offset()) {
-    co_return fail(errc::forbidden, quota_exceeded);
-  }
-  auto to = std::min(options_.blob_bytes_max, *left);
-  const auto beyond = *left < options_.blob_bytes_max ? errc::forbidden : errc::too_large;
+  auto to = options_.blob_bytes_max;
   const auto field = x.header("content-range");
   std::optional<chunk_range> range;
   if (!field.empty()) {
@@ -146,7 +163,14 @@ awaitable<result<void>> registry_core::receive(
       co_return fail(errc::range_invalid, "Content-Range and Content-Length differ");
     }
   }
-  auto received = co_await receive_into(x, writer, to, beyond);
+  auto received = co_await admit_body(r, writer.offset());
+  if (!received) {
+    co_return received;
+  }
+  received = co_await receive_into(r, writer, to);
+  if (options_.quota != nullptr) {
+    options_.quota->pause(r.last, writer.offset());  // less than was announced may have come
+  }
   if (received && range && writer.offset() != range->last + 1) {
     co_return fail(errc::range_invalid, "fewer bytes than announced");
   }
@@ -167,6 +191,7 @@ awaitable<result<void>> registry_core::complete(
   std::function<result<void>()> work = [&]() -> result<void> {
     auto done = parts_.links.finish(loan->writer(), r.repository, *d, options_.now_ms());
     if (done) {
+      release(r.last, true);
       loan->over();
     }
     return done;
@@ -258,6 +283,7 @@ awaitable<result<void>> registry_core::post_upload(registry_request& r) {
   if (!done) {
     // The client never learnt the id, so nobody could go on with it.
     (*loan)->writer().abort();
+    release(r.last, false);
     (*loan)->over();
   }
   co_return done;
@@ -325,6 +351,7 @@ awaitable<result<void>> registry_core::delete_upload(registry_request& r) {
   };
   auto done = co_await completion<result<void>>(std::move(start));
   if (done) {
+    release(r.last, false);
     auto answer = registry_response(204);
     co_await r.x.respond(std::move(answer));
   }

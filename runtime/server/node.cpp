@@ -270,9 +270,7 @@ result<void> node::impl::start_registry() {
     *repositories,
     storage_limits::options{o.data_dir, o.registry_free_bytes, o.organization_storage_bytes});
   registry_options.disk = [l = limits.get()] { return l->disk(); };
-  registry_options.room = [l = limits.get()](const auto& repository) {
-    return l->room(repository);
-  };
+  registry_options.quota = limits.get();
   if (!o.registry_mirrors.empty()) {
     auto table = gateways::load_mirrors(o.registry_mirrors);
     if (!table) {

@@ -30,6 +30,8 @@ constexpr std::size_t page_rows = 500;
 /// What takes less to count is counted each time; else counting takes a twentieth of the time at most.
 constexpr std::int64_t count_always_ms = 5;
 constexpr std::int64_t remember_per_cost = 20;
+/// An upload that nobody goes on with for longer gives its room to others who need it.
+constexpr std::int64_t pause_ms_max = std::int64_t{10} * 60 * 1000;
 
 std::string note_of(std::int64_t organization) {
   return "limit " + std::to_string(organization);
@@ -123,21 +125,72 @@ result<void> storage_limits::disk() const {
              "the registry's disk is almost full: nothing can be pushed until there is space");
 }
 
-result<std::uint64_t> storage_limits::room(const std::string& repository) {
-  constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
+result<std::int64_t> storage_limits::limited_owner(const std::string& repository) {
   const auto view = services_->store.rows->view();
   const auto image = image_of(*services_, *view, repository);
   const auto organization = image ? organization_of(*view, *image) : 0;
   const auto limit = limit_of(organization);
-  if (!limit || *limit == 0) {
-    return limit ? result<std::uint64_t>(no_limit) : tl::unexpected(limit.error());
+  if (organization == 0 || !limit || *limit == 0) {
+    return limit ? result<std::int64_t>(0) : tl::unexpected(limit.error());
   }
-  const auto used = used_by(organization);
-  if (!used) {
-    return used;
+  const auto done = update(organization, static_cast<std::uint64_t>(*limit));
+  return done ? result<std::int64_t>(organization) : tl::unexpected(done.error());
+}
+
+result<std::uint64_t> storage_limits::room(const std::string& repository) {
+  const auto owner = limited_owner(repository);
+  if (!owner || *owner == 0) {
+    return owner ? result<std::uint64_t>(std::numeric_limits<std::uint64_t>::max())
+                 : tl::unexpected(owner.error());
   }
-  const auto most = static_cast<std::uint64_t>(*limit);
-  return *used < most ? most - *used : 0;
+  if (shares_.room(*owner) == 0) {
+    forget_paused(*owner);
+  }
+  return shares_.room(*owner);
+}
+
+result<void> storage_limits::hold(
+  const std::string& repository,
+  const std::string& upload,
+  std::uint64_t bytes) {
+  const auto owner = limited_owner(repository);
+  if (!owner) {
+    return tl::unexpected(owner.error());
+  }
+  if (*owner == 0) {
+    shares_.release(upload, false);  // the limit was lifted meanwhile
+    return {};
+  }
+  if (shares_.hold(*owner, upload, bytes)) {
+    return {};
+  }
+  forget_paused(*owner);
+  return shares_.hold(*owner, upload, bytes) ? result<void>{}
+                                             : fail(errc::forbidden, gateways::quota_exceeded);
+}
+
+result<void> storage_limits::resize(const std::string& upload, std::uint64_t bytes) {
+  return shares_.resize(upload, bytes) ? result<void>{}
+                                       : fail(errc::forbidden, gateways::quota_exceeded);
+}
+
+void storage_limits::pause(const std::string& upload, std::uint64_t bytes) {
+  shares_.pause(upload, bytes);
+}
+
+void storage_limits::release(const std::string& upload, bool stored) {
+  shares_.release(upload, stored);
+}
+
+void storage_limits::forget_paused(std::int64_t organization) {
+  for (const auto& upload : shares_.paused(organization)) {
+    const auto known = repositories_.upload(upload);
+    if (
+      known ? now_ms() - known->touched_ms > pause_ms_max
+            : known.error().code == errc::upload_unknown) {
+      shares_.forget(upload);
+    }
+  }
 }
 
 result<std::int64_t> storage_limits::limit_of(std::int64_t organization) const {
@@ -151,25 +204,29 @@ result<std::int64_t> storage_limits::limit_of(std::int64_t organization) const {
   return bytes;
 }
 
-result<std::uint64_t> storage_limits::used_by(std::int64_t organization) {
+result<void> storage_limits::update(std::int64_t organization, std::uint64_t limit) {
   const auto began = now_ms();
   {
     const std::lock_guard lock(mutex_);
     const auto known = counted_.find(organization);
     if (
-      known != counted_.end() && known->second.took_ms > count_always_ms
+      known != counted_.end() && known->second.limit == limit
+      && known->second.took_ms > count_always_ms
       && began - known->second.at_ms < known->second.took_ms * remember_per_cost) {
-      return known->second.bytes;
+      return {};
     }
   }
+  const auto stored = shares_.stored(organization);
   const auto view = services_->store.rows->view();
   const auto worked = thread_cpu_ms();
-  auto bytes = count(*view, organization);
-  if (bytes) {
-    const std::lock_guard lock(mutex_);
-    counted_[organization] = {*bytes, began, thread_cpu_ms() - worked};
+  const auto bytes = count(*view, organization);
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
   }
-  return bytes;
+  const std::lock_guard lock(mutex_);
+  shares_.set(organization, limit, *bytes, stored);
+  counted_[organization] = {limit, began, thread_cpu_ms() - worked};
+  return {};
 }
 
 result<std::uint64_t> storage_limits::count(

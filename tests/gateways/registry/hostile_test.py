@@ -165,6 +165,16 @@ def check_stalled(server, r):
     assert r.get("blobs/" + name, headers={"Range": "bytes=-4"}).status == 206
 
 
+def ended(s):
+    """The status that a client was ended with; None when it was still sending, and its connection broke."""
+    try:
+        return status_of(s) or None
+    except ConnectionResetError:
+        return None
+    finally:
+        s.close()
+
+
 def check_dripping(server, r):
     """As many uploads as there may be, each fed a byte a second: they keep others out for half a minute at most, and what they sent stays."""
     data = os.urandom(BODIES_MAX)
@@ -190,14 +200,11 @@ def check_dripping(server, r):
         time.sleep(1)
         feed()
     assert refused, "there was room all the time: nothing was tested"
-    for s in slow:
-        try:
-            assert status_of(s) in (0, 408)
-        except ConnectionResetError:
-            pass  # it was still sending when it was ended
-        s.close()
-    answer = r.http.get(uploads[0])
-    assert answer.status == 204 and int(header(answer, "Range").split("-")[1]) >= 10, answer
+    statuses = [ended(s) for s in slow]
+    # One more than there may be were there for a moment, so a few may have been refused at once.
+    assert set(statuses) <= {408, 429, None} and statuses.count(429) <= 5, statuses
+    kept = [r.http.get(at) for at, status in zip(uploads, statuses) if status == 408]
+    assert kept and all(int(header(answer, "Range").split("-")[1]) >= 10 for answer in kept), kept[:3]
 
 
 def main():

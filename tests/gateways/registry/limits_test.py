@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """What images may take: an organization's quota, and a disk that is nearly full, really full, and has space again. Runs on a small disk of its own."""
 
+import http.client
 import os
+import re
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from images import Repository, digest, error_code, header, manifest, new_tenant, registry_client, scope  # noqa: E402
 from support.slipwayd import Slipwayd  # noqa: E402
 
+AT_ONCE = 8
 DISK_BYTES = 320 * 1024 * 1024
 FREE_BYTES = 96 * 1024 * 1024  # more than the log keeps free for itself
 
@@ -56,6 +61,78 @@ def check_quota(server, tenant):
     storage(server, handle, "--limit", "1000000")
     r.push_image(b"within", "v1")
     assert "of no limit" in storage(server, handle, "--default")
+
+
+def used_bytes(server, handle):
+    return int(re.search(r"uses (\d+) bytes", storage(server, handle)).group(1))
+
+
+def pieces(data):
+    """As a body of no stated length, which the client sends in chunks."""
+    for at in range(0, len(data), 50_000):
+        yield data[at:at + 50_000]
+        time.sleep(0.01)
+
+
+def check_quota_together(server, tenant):
+    """Uploads that each would fit, all at once: together they stay within the quota, whether they announce their length or not."""
+    repositories = [Repository(server, tenant) for _ in range(AT_ONCE)]
+    handle = tenant.api.rows("/v7/organization")[0]["handle"]
+    size = 2_000_000
+    for announced in (True, False):
+        limit = used_bytes(server, handle) + 3 * size + size // 2
+        storage(server, handle, "--limit", str(limit))
+        line, statuses = threading.Barrier(AT_ONCE), []
+
+        def put(r, announced=announced, line=line, statuses=statuses):
+            data = os.urandom(size)
+            at = r.begin()
+            line.wait(60)
+            if announced:
+                status = r.http.send("PUT", f"{at}?digest={digest(data)}", raw=data).status
+            else:
+                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+                headers = {"Authorization": f"Bearer {r.http.token}"}
+                try:
+                    connection.request("PUT", f"{at}?digest={digest(data)}", pieces(data), headers, encode_chunked=True)
+                    status = connection.getresponse().status
+                except OSError:
+                    status = 403  # it was refused before it had sent everything
+                connection.close()
+            statuses.append(status)
+            if status != 201:
+                r.http.close()  # most of the body was not read, so the server closes, too
+                expect(r.http.delete(at), 204)
+        threads = [threading.Thread(target=put, args=(r,)) for r in repositories]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert set(statuses) <= {201, 403} and len(statuses) == AT_ONCE, statuses
+        done = statuses.count(201)
+        # What is just being stored may count twice for a moment, so fewer than fit may get through, and never more.
+        assert done <= 3 and (done > 0 or not announced), statuses
+        used = used_bytes(server, handle)
+        assert used <= limit, (used, limit)
+        # What was given up holds nothing any more: now exactly as many go in as fit.
+        r = repositories[0]
+        for _ in range(3 - done):
+            r.push(os.urandom(size))
+        data = os.urandom(size)
+        expect(r.http.send("PUT", f"{r.begin()}?digest={digest(data)}", raw=data), 403, "DENIED")
+        r.http.close()
+    # What is received counts, also while nobody goes on with it; and an upload that is given up does not.
+    storage(server, handle, "--limit", str(used_bytes(server, handle) + size))
+    r, other = repositories[:2]
+    at = r.begin()
+    expect(r.http.send("PATCH", at, raw=os.urandom(size - 1000)), 202)
+    second = other.begin()
+    refused = expect(other.http.send("PATCH", second, raw=os.urandom(2000)), 403, "DENIED")
+    assert "quota" in refused.text
+    expect(r.http.delete(at), 204)
+    expect(other.http.send("PATCH", second, raw=os.urandom(2000)), 202)
+    expect(other.http.delete(second), 204)
+    storage(server, handle, "--default")
 
 
 def fill(server, leave):
@@ -148,6 +225,7 @@ def main():
         server.port_was = server.port
         tenant = new_tenant(server, server.login())
         check_quota(server, tenant)
+        check_quota_together(server, tenant)
         check_watermark(server, tenant)
         check_runs_into_it(server, tenant)
         check_really_full(server, tenant)
