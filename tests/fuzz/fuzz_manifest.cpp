@@ -1,5 +1,3 @@
-#include "gateways/registry/conditions.hpp"
-#include "gateways/registry/content_range.hpp"
 #include "gateways/registry/manifest.hpp"
 #include "gateways/registry/names.hpp"
 #include "runtime/assert.hpp"
@@ -44,11 +42,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   check_manifest(bytes);
   check_path(bytes);
-  const auto half = bytes.size() / 2;
-  (void)gateways::check_conditions(bytes.substr(0, half), bytes.substr(half), "sha256:ab");
-  (void)gateways::range_applies(bytes, "sha256:ab");
-  if (const auto range = gateways::parse_chunk_range(bytes); range) {
-    SLIPWAY_ASSERT(range->first <= range->last && range->size() > 0);
-  }
   return 0;
 }

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clients.gate import Gate  # noqa: E402
 from clients.oci_layout import Layout  # noqa: E402
-from clients.programs import StorageClient, run, skopeo  # noqa: E402
+from clients.programs import Docker, StorageClient, run, skopeo  # noqa: E402
 from clients.server import RegistryServer  # noqa: E402
 from images import digest, header, manifest  # noqa: E402
 from support.slipwayd import wait_until  # noqa: E402
@@ -147,21 +147,75 @@ def check_killed_skopeo(server):
 
 
 def check_killed_podman(server):
-    layout = Layout(f"{server.folder}/killed-podman", ["amd64"], [100_000, 8_000_000])
+    check_killed_storage_client(server, "podman")
+
+
+def check_killed_buildah(server):
+    check_killed_storage_client(server, "buildah")
+
+
+def check_killed_storage_client(server, program):
+    layout = Layout(f"{server.folder}/killed-{program}", ["amd64"], [100_000, 8_000_000])
     gate = Gate(server.port, "up", 3_000_000)
-    podman = StorageClient("podman", server.folder, gate.address)
-    name = podman.pull(f"oci:{layout.folder}:v1")
-    push_it = ["push", "--quiet", "--tls-verify=false", "--format", "oci", name, f"docker://{gate.address}/podman:v1"]
-    kill_at(gate, [*podman.command, *push_it], env=podman.environment)
-    podman(*push_it)
+    client = StorageClient(program, server.folder, gate.address)
+    name = client.pull(f"oci:{layout.folder}:v1")
+    push_it = ["push", "--quiet", "--tls-verify=false", "--format", "oci", name, f"docker://{gate.address}/{program}:v1"]
+    kill_at(gate, [*client.command, *push_it], env=client.environment)
+    client(*push_it)
     gate.close()
-    cancel_all(server, server.client("podman"), "podman")
-    podman("rmi", "--all", "--force")
+    cancel_all(server, server.client(program), program)
+    client("rmi", "--all", "--force")
     gate = Gate(server.port, "down", 3_000_000)
-    pull_it = ["pull", "--quiet", "--tls-verify=false", f"docker://{gate.address}/podman:v1"]
-    kill_at(gate, [*podman.command, *pull_it], env=podman.environment)
-    assert "sha256:" + podman(*pull_it).split()[-1] == name
+    pull_it = ["pull", "--quiet", "--tls-verify=false", f"docker://{gate.address}/{program}:v1"]
+    kill_at(gate, [*client.command, *pull_it], env=client.environment)
+    assert "sha256:" + client(*pull_it).split()[-1].removeprefix("sha256:") == name
     gate.close()
+
+
+def check_killed_docker(server):
+    """The client is killed in a push, and the engine in a push and in a pull; each time the same again works."""
+    layout = Layout(f"{server.folder}/for-docker", ["amd64"], [100_000, 8_000_000])
+    source = f"{server.address}/for-docker:v1"
+    skopeo("copy", "-q", "--dest-tls-verify=false", f"oci:{layout.folder}:v1", f"docker://{source}")
+    docker = Docker(server.folder)
+    try:
+        docker("pull", "--quiet", source)
+        wanted = docker.image_id(source)
+        names = [source]
+        for victim in ("client", "engine"):
+            gate = Gate(server.port, "up", 3_000_000)
+            repository = f"docker-{victim}"
+            names.append(f"{gate.address}/{repository}:v1")
+            docker("tag", source, names[-1])
+            kill_docker_at(gate, docker, victim, "push", names[-1])
+            client = server.client(repository)
+            expect(client.get(f"/v2/{repository}/manifests/v1"), 404)
+            docker("push", "--quiet", names[-1])
+            gate.close()
+            cancel_all(server, client, repository)
+        docker("rmi", *names)
+        gate = Gate(server.port, "down", 3_000_000)
+        name = f"{gate.address}/{repository}:v1"
+        kill_docker_at(gate, docker, "engine", "pull", name)
+        docker("pull", "--quiet", name)
+        assert docker.image_id(name) == wanted
+        gate.close()
+    finally:
+        docker.stop()
+
+
+def kill_docker_at(gate, docker, victim, *command):
+    """The engine is up again afterwards."""
+    client = subprocess.Popen([*docker.command, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=docker.environment)
+    assert gate.reached.wait(60), "docker never came that far"
+    if victim == "engine":
+        docker.kill()
+    else:
+        client.kill()
+    client.wait(30)
+    gate.open()
+    if victim == "engine":
+        docker.start()
 
 
 def check_expiry():
@@ -177,7 +231,8 @@ def check_expiry():
 
 def main():
     with RegistryServer() as server:
-        for check in (check_empty, check_shared, check_same_blob, check_killed_skopeo, check_killed_podman):
+        for check in (check_empty, check_shared, check_same_blob, check_killed_skopeo,
+                      check_killed_podman, check_killed_buildah, check_killed_docker):
             began = time.monotonic()
             check(server)
             print(f"{check.__name__}: {time.monotonic() - began:.1f} s", flush=True)

@@ -44,9 +44,15 @@ class Docker:
     """An engine of our own, without network set-up, so that it needs nothing of the machine's."""
 
     def __init__(self, folder):
+        self.folder = folder
         self.socket = f"unix://{folder}/docker.sock"
         self.log = open(f"{folder}/dockerd.log", "w+", encoding="utf-8")
         self.environment = {**os.environ, "HOME": folder, "DOCKER_CLI_EXPERIMENTAL": "enabled"}
+        self.command = ["docker", "-H", self.socket]
+        self.start()
+
+    def start(self):
+        folder = self.folder
         self.process = subprocess.Popen(
             ["dockerd", "--data-root", f"{folder}/docker", "--exec-root", f"{folder}/exec",
              "-H", self.socket, "-p", f"{folder}/dockerd.pid", "--bridge", "none", "--iptables=false",
@@ -60,7 +66,13 @@ class Docker:
             time.sleep(0.05)
 
     def __call__(self, *arguments):
-        return run("docker", "-H", self.socket, *arguments, env=self.environment)
+        return run(*self.command, *arguments, env=self.environment)
+
+    def kill(self):
+        """As a power cut would; `start` starts it again."""
+        self.process.kill()
+        self.process.wait(timeout=60)
+        os.remove(f"{self.folder}/docker.sock")
 
     def image_id(self, name):
         return self("image", "inspect", "-f", "{{.Id}}", name).strip()
