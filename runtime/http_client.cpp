@@ -1,8 +1,10 @@
 #include "runtime/http_client.hpp"
 
 #include "runtime/clock.hpp"
+#include "runtime/local_address.hpp"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -144,6 +146,16 @@ std::size_t on_read(char* out, std::size_t, std::size_t n, void* user) {
     t.refuse(errc::internal, e.what());
     return CURL_READFUNC_ABORT;
   }
+}
+
+curl_socket_t open_remote(void* user, curlsocktype, curl_sockaddr* to) {
+  if (is_local_address(to->addr)) {
+    static_cast<transfer*>(user)->refuse(
+      errc::unavailable,
+      "its address is of this machine or its link");
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 result<header_list> make_headers(const http_request& r, bool has_body) {
@@ -397,12 +409,23 @@ result<http_reply> http_client::send(const http_request& r) {
   curl_easy_reset(c.easy);  // options only; connections stay
   c.set_connection(r);
   c.set_body(r, t);
+  if (r.no_local_address) {
+    c.set(CURLOPT_OPENSOCKETFUNCTION, &open_remote);
+    c.set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&t));
+    c.set(CURLOPT_FRESH_CONNECT, 1L);  // a kept connection was opened without asking
+  }
   c.set(CURLOPT_HTTPHEADER, headers->get());
   return c.run(t);
 }
 
 distrust http_client::distrusted() const {
   return impl_->distrusted;
+}
+
+bool http_client::reached_local_address() const {
+  const char* ip = nullptr;
+  curl_easy_getinfo(impl_->easy, CURLINFO_PRIMARY_IP, &ip);
+  return ip != nullptr && is_local_address(std::string(ip));
 }
 
 void http_client::cancel() {

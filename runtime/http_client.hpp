@@ -26,6 +26,8 @@ struct http_request {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds timeout{60'000};  ///< whole request; 0 = none (streams)
   std::chrono::seconds stall_timeout{0};      ///< no byte for this long; 0 = none
+  /// Connects to no address of this machine or its link (local_address.hpp), whatever the name resolves to: unavailable.
+  bool no_local_address = false;
 };
 
 struct http_reply {
@@ -60,6 +62,8 @@ public:
   [[nodiscard]] messages::result<http_reply> send(const http_request& r);
   /// Why the last `send` failed (unavailable) on the server's certificate, if it did: trying again does not help.
   [[nodiscard]] distrust distrusted() const;
+  /// Whether what answered last, the server or a proxy, has an address of this machine or its link.
+  [[nodiscard]] bool reached_local_address() const;
   /// Makes a `send` of another thread end with an error; sticky until the next `send` begins.
   void cancel();
 

@@ -104,6 +104,7 @@ result<std::string> upstream_client::answer_challenge(
     if (!basic.empty()) {
       r.headers.emplace_back("Authorization", basic);
     }
+    r.no_local_address = !local_;
     runtime::http_client client({});
     const auto reply = client.send(r);
     if (!reply) {
@@ -154,7 +155,11 @@ upstream_client::follow(const call& c, const std::string& url, const std::string
       r.headers.emplace_back("Authorization", authorization);
     }
     r.body_sink = c.take;
+    r.no_local_address = i > 0 && !local_;
     auto reply = client.send(r);
+    if (reply && i == 0) {
+      local_ = client.reached_local_address();
+    }
     if (!reply && reply.error().code == errc::io_failed) {
       return fail(errc::unavailable, "the upstream registry: " + reply.error().detail);
     }

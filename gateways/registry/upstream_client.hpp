@@ -4,6 +4,7 @@
 #include "runtime/http_client.hpp"
 #include "storage/blob_store.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -60,6 +61,8 @@ private:
   [[nodiscard]] std::string known_authorization(const std::string& repository);
 
   upstream_address address_;
+  /// The upstream itself is on this machine or its link: then it may name others there.
+  std::atomic<bool> local_{false};
   std::mutex mutex_;
   std::map<std::string, std::string, std::less<>> authorizations_;  ///< by repository
 };

@@ -1,6 +1,7 @@
 #include "runtime/http_client.hpp"
 
 #include "runtime/clock.hpp"
+#include "runtime/local_address.hpp"
 #include "tests/support/raw_socket.hpp"
 
 #include <catch2/catch.hpp>
@@ -270,4 +271,43 @@ TEST_CASE("another thread cancels a request at once") {
   REQUIRE(!got);
   CHECK(got.error().code == errc::io_failed);
   CHECK(runtime::steady_ms() - begin < 900);  // not the next look around, a wake-up
+}
+
+TEST_CASE("addresses of this machine and its link are known as such") {
+  for (const char* ip :
+       {"127.0.0.1",
+        "127.9.9.9",
+        "0.0.0.0",
+        "0.1.2.3",
+        "169.254.169.254",
+        "::1",
+        "::",
+        "fe80::1",
+        "febf::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.1.1"}) {
+    CHECK(runtime::is_local_address(std::string(ip)));
+  }
+  for (const char* ip :
+       {"192.0.2.1", "10.0.0.1", "169.253.1.1", "2001:db8::1", "fec0::1", "", "x"}) {
+    CHECK_FALSE(runtime::is_local_address(std::string(ip)));
+  }
+}
+
+TEST_CASE("a request that must not stay here is not sent to this machine") {
+  raw_server server(echo);
+  http_client client({});
+  auto r = get(server.url("/"));
+  REQUIRE(client.send(r));
+  CHECK(client.reached_local_address());
+  r.no_local_address = true;
+  const auto port = std::to_string(server.port());
+  const auto before = server.connections();
+  for (const char* host : {"127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]"}) {
+    r.url = "http://" + std::string(host) + ":" + port + "/";
+    const auto reply = client.send(r);
+    REQUIRE(!reply);
+    CHECK(reply.error().code == errc::unavailable);
+  }
+  CHECK(server.connections() == before);
 }

@@ -24,6 +24,7 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {root}}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
+FAR = "192.0.2.1"  # an address of this test's own machine that is neither loopback nor link-local
 
 
 def check(function):
@@ -40,7 +41,8 @@ def free_port():
 class Upstream:
     """A registry that says what a test wants, wants a token, and remembers who asked for what."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
+        self.host = host
         self.tags, self.bytes, self.types = {}, {}, {}
         self.asked, self.with_credentials = [], []
         self.down = False
@@ -61,13 +63,13 @@ class Upstream:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer((host, 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def add(self, data, media_type, tag=None):
         self.bytes[digest(data)] = data
@@ -131,6 +133,8 @@ class World:
     def __init__(self):
         self.upstream = Upstream()
         self.elsewhere = Upstream()
+        subprocess.run(["ip", "address", "add", FAR, "dev", "lo"], check=True)
+        self.far = Upstream(FAR)
         self.server = Slipwayd()
         self.peer_port = free_port()
         self.pinned = digest(manifest(b"{}", [b"pinned"]))
@@ -138,6 +142,7 @@ class World:
         with open(self.settings, "w") as out:
             json.dump({"up": {"url": self.upstream.url, "user": USER, "password": PASSWORD,
                               "pins": {"library/thing:pinned": self.pinned}},
+                       "far": {"url": self.far.url, "user": USER, "password": PASSWORD},
                        "peer": {"url": f"http://127.0.0.1:{self.peer_port}"}}, out)
         os.chmod(self.settings, 0o600)
         self.server.start(env={"SLIPWAY_REGISTRY_MIRRORS": self.settings})
@@ -154,6 +159,7 @@ class World:
         self.server.remove()
         self.upstream.close()
         self.elsewhere.close()
+        self.far.close()
 
 
 def expect(answer, status, code=None):
@@ -252,6 +258,22 @@ def credentials_stay_with_the_upstream_when_it_redirects(w):
     assert w.elsewhere.count("/elsewhere/" + layer) == 1
     assert w.elsewhere.with_credentials == []
     assert PASSWORD not in w.server.text() and TOKEN not in w.server.text()
+
+
+@check
+def an_upstream_elsewhere_cannot_send_us_to_addresses_of_this_machine(w):
+    client = w.of("mirror/far/library/thing")
+    _, layer = w.far.image(b"not for everybody", "redirected")
+    w.elsewhere.add(b"not for everybody", LAYER)
+    path = f"/v2/mirror/far/library/thing/blobs/{layer}"
+    asked = len(w.elsewhere.asked)
+    for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254"):
+        w.far.other = f"http://{host}:{w.elsewhere.port}"
+        expect(client.get(path), 503)
+    assert len(w.elsewhere.asked) == asked, w.elsewhere.asked
+    w.far.other = w.far.url
+    w.far.add(b"not for everybody", LAYER)
+    assert expect(client.get(path), 200).text == "not for everybody"
 
 
 @check
