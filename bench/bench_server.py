@@ -31,7 +31,7 @@ class server:
         self.log = open(os.path.join(folder, "log"), "w+")
         self.process = subprocess.Popen(
             [os.path.join(binaries, "slipwayd"), "serve", "--data-dir", os.path.join(folder, "data"),
-             "--http", "127.0.0.1:0", "--overlay", "tcp://127.0.0.1:0", "--admin-file", admin],
+             "--http", "127.0.0.1:0", "--overlay", "tcp://127.0.0.1:0", "--ssh", "off", "--admin-file", admin],
             stderr=self.log, stdout=self.log)
         for _ in range(600):
             text = open(self.log.name).read()

@@ -110,6 +110,8 @@ void core_side::start(const std::string& program) {
      address,
      "--overlay",
      "tcp://127.0.0.1:0",
+     "--ssh",
+     "off",
      "--admin-file",
      admin,
      "--log-level",

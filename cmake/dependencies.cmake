@@ -16,6 +16,8 @@ find_package(prometheus-cpp REQUIRED COMPONENTS core)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(JWT REQUIRED IMPORTED_TARGET libjwt)
+pkg_check_modules(GIT2 REQUIRED IMPORTED_TARGET libgit2)
+pkg_check_modules(SSH REQUIRED IMPORTED_TARGET libssh)
 find_library(SPDLOG_LIBRARY spdlog REQUIRED)
 find_library(FMT_LIBRARY fmt REQUIRED)
 

@@ -31,7 +31,7 @@ function(slipway_add_script_test)
   endif()
   add_test(NAME ${arg_NAME} COMMAND ${launcher} ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
-    ENVIRONMENT "SLIPWAY_BIN=${CMAKE_BINARY_DIR}/bin")
+    ENVIRONMENT "SLIPWAY_BIN=${CMAKE_BINARY_DIR}/bin;SLIPWAY_SSH_ADDRESS=127.0.0.1:0")
   if(arg_ENGINE)
     set_tests_properties(${arg_NAME} PROPERTIES RESOURCE_LOCK engine)
   endif()

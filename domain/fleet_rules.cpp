@@ -30,6 +30,22 @@ checked check_app_name(std::string_view name) {
             : broken("a fleet's name has 4 to 100 letters, digits, dashes or underscores.");
 }
 
+// As git has it (git-check-ref-format), and no more than people use: the name goes into a command's environment.
+checked check_release_branch(const row& application) {
+  const auto& value_of = field(application, n().application.release_branch);
+  if (messages::is_null(value_of)) {
+    return {};
+  }
+  const auto name = as_text(value_of);
+  const auto allowed = [](char c) { return is_word(c) || c == '-' || c == '.' || c == '/'; };
+  const auto has = [&name](std::string_view part) { return name.find(part) != std::string::npos; };
+  const bool ok = !name.empty() && std::all_of(name.begin(), name.end(), allowed)
+                  && name.find_first_of("-./") != 0 && name.find_last_of("./") != name.size() - 1
+                  && !has("..") && !has("//") && !has("/.") && !has(".lock/")
+                  && !name.ends_with(".lock");
+  return ok ? checked{} : broken("a release branch is the name of a branch of git, such as main.");
+}
+
 std::string slug_of(const draft& d, const row& application) {
   const auto organization =
     d.get(n().organization.resource, as_int(field(application, n().application.organization)));
@@ -61,6 +77,9 @@ checked before_create_application(draft& d, const rule_context& c, change_set& s
     return ok;
   }
   if (auto ok = check_host(d, set); !ok) {
+    return ok;
+  }
+  if (auto ok = check_release_branch(set.after); !ok) {
     return ok;
   }
   set.set(a.actor, c.next_id());
@@ -100,6 +119,9 @@ checked before_change_application(draft& d, const rule_context&, change_set& set
     set.set(a.slug, slug_of(d, set.after));
   }
   if (auto ok = check_host(d, set); !ok) {
+    return ok;
+  }
+  if (auto ok = check_release_branch(set.after); !ok) {
     return ok;
   }
   if (

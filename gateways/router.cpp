@@ -222,7 +222,8 @@ awaitable<void> router::impl::handle(exchange& x) {
 
 bool router::impl::must_be_secured(const runtime::request_head& head) const {
   return p.https_port != 0 && !head.tls && !is_loopback(head.peer) && head.path != "/ping"
-         && head.path != "/ca.pem" && !head.path.starts_with("/.well-known/");
+         && head.path != "/ca.pem" && !head.path.starts_with("/build/v1/git")
+         && !head.path.starts_with("/.well-known/");
 }
 
 awaitable<void> router::impl::to_https(exchange& x) {

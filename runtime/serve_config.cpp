@@ -183,7 +183,21 @@ const command_settings& serve_settings() {
        {.name = "registration",
         .help = "who may make an account without an administrator",
         .fallback = "closed",
-        .choices = {"closed", "invite", "open"}}},
+        .choices = {"closed", "invite", "open"}},
+       {.name = "ssh_address",
+        .help = "address of the SSH port, for git, or `off`",
+        .fallback = "127.0.0.1:2222",
+        .flag = "--ssh"},
+       {.name = "git_repository_bytes",
+        .type = setting_type::integer,
+        .help = "how much the git repository of a fleet may take",
+        .fallback = "4294967296",
+        .least = 1 << 20},
+       {.name = "git_push_bytes",
+        .type = setting_type::integer,
+        .help = "how much may be pushed by git at once",
+        .fallback = "1073741824",
+        .least = 1 << 20}},
     .examples =
       "  slipwayd serve --data-dir /var/lib/slipway\n"
       "  slipwayd serve --config /etc/slipway.yaml --http 0.0.0.0:8080\n"
@@ -226,6 +240,17 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.admin_file = v.text("admin_file");
   c.registry_mirrors = v.text("registry_mirrors");
   c.registration = v.text("registration");
+  c.git_repository_bytes = v.integer("git_repository_bytes");
+  c.git_push_bytes = v.integer("git_push_bytes");
+  if (const auto& address = v.text("ssh_address"); address != "off") {
+    const auto parsed = parse_listen_address(address);
+    if (!parsed) {
+      const auto wrong =
+        "ssh_address: " + parsed.error().detail + " (" + v.source("ssh_address") + ")";
+      return {.config = {}, .text = "slipwayd serve: " + wrong + "\n", .exit_code = 2};
+    }
+    c.ssh = *parsed;
+  }
   return {.config = std::move(c), .text = {}, .exit_code = 0};
 }
 

@@ -35,6 +35,10 @@ struct serve_config {
     admin_file;  ///< holds `name:password` of the first administrator; "" = made up and printed once
   std::string registry_mirrors;  ///< file of registries elsewhere; "" = none
   std::string registration;      ///< closed, invite, open
+  // Of the git server.
+  std::optional<listen_address> ssh;  ///< none = no SSH
+  std::int64_t git_repository_bytes = 0;
+  std::int64_t git_push_bytes = 0;
 };
 
 /// Either a configuration, or a text to print and a status to exit with.

@@ -4,6 +4,7 @@
 #include "runtime/server/admin_main.hpp"
 #include "runtime/server/care_main.hpp"
 #include "runtime/server/edge_main.hpp"
+#include "runtime/server/git_hook_main.hpp"
 #include "runtime/server/node.hpp"
 #include "storage/embedded_store.hpp"
 
@@ -35,6 +36,7 @@ constexpr std::string_view usage =
   "  scrub    read all blobs of the image registry and set rotten ones aside\n"
   "  rebuild  rebuild the read model from the log and say whether it was identical\n"
   "  edge     hold device sessions; started by serve\n"
+  "  git-hook forward a push to the builder; started by git\n"
   "\n"
   "`slipwayd COMMAND --help` tells a command's options. `slipwayd --version` prints the version.\n"
   "\n"
@@ -99,6 +101,7 @@ int serve(const std::vector<std::string>& arguments) {
     "slipwayd serves",
     {{"http", config.http.host + ":" + std::to_string((*node)->http_port())},
      {"overlay", (*node)->overlay_endpoint()},
+     {"ssh", (*node)->ssh_address()},
      {"data", config.data_dir}});
   int signal = 0;
   sigwait(&signals, &signal);
@@ -180,6 +183,9 @@ int main(int argc, char** argv) {
   }
   if (command == "edge") {
     return edge(rest);
+  }
+  if (command == "git-hook") {
+    return runtime::git_hook_main(rest);
   }
   if (command == "admin") {
     return runtime::admin_main(rest);

@@ -27,6 +27,7 @@
 #include "runtime/server/admin_server.hpp"
 #include "runtime/server/bootstrap.hpp"
 #include "runtime/server/device_logging.hpp"
+#include "runtime/server/git_side.hpp"
 #include "runtime/server/node_metrics.hpp"
 #include "runtime/server/registry_rights.hpp"
 #include "runtime/server/storage_limits.hpp"
@@ -121,6 +122,7 @@ struct node::impl {
   std::unique_ptr<gateways::mirrors> mirrors;
   std::unique_ptr<gateways::registry> registry;
   std::shared_ptr<gateways::services> services;
+  std::unique_ptr<git_side> git;
   std::unique_ptr<gateways::router> router;
   std::unique_ptr<certificate_keeper> certificates;  ///< with TLS only
   std::unique_ptr<http_server> http;
@@ -132,6 +134,7 @@ struct node::impl {
   result<void> open_stores();
   result<void> start_actors();
   result<void> start_registry();
+  result<void> start_git();
   result<void> open_certificates();
   result<void> open_http();
   result<void> start_overlay();
@@ -189,6 +192,11 @@ result<void> node::impl::open_stores() {
     return tl::unexpected(device_logs.error());
   }
   logs = std::move(*device_logs);
+  auto git_folder = git_side::open(o);
+  if (!git_folder) {
+    return tl::unexpected(git_folder.error());
+  }
+  git = std::move(*git_folder);
   return {};
 }
 
@@ -288,6 +296,10 @@ result<void> node::impl::start_registry() {
     {*blobs, *repositories, *links, *uploads, *tokens, mirrors.get(), registry_still_may(services)},
     registry_options);
   return {};
+}
+
+result<void> node::impl::start_git() {
+  return git->prepare(services, {o.http.host, http->port()}, nullptr);
 }
 
 result<void> node::impl::open_certificates() {
@@ -408,6 +420,7 @@ void node::impl::sweep_later() {
   sweeper->async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) {
       router->sweep();
+      git->sweep();
       if (certificates) {
         certificates->refresh(now_ms());
       }
@@ -423,6 +436,7 @@ void node::impl::stop() {
   if (http) {
     http->stop(grace_ms);
   }
+  git->stop();
   if (notifier) {
     // It calls the supervisor, so it ends first.
     caf::scoped_actor self(*system);
@@ -470,6 +484,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
         &impl::open_certificates,
         &impl::open_http,
         &impl::start_registry,
+        &impl::start_git,
         &impl::start_overlay}) {
     if (auto ok = ((*i).*step)(); !ok) {
       if (i->services) {
@@ -482,6 +497,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
   parts.assets = i->assets.get();
   parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
   parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
+  parts.git = [g = i->git.get()](exchange& x, std::string_view path) { return g->handle(x, path); };
   parts.metrics = [n = i.get()] {
     n->logs->measure();
     return node_metrics::text(*n->http, n->entities);
@@ -508,6 +524,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
     return tl::unexpected(admin.error());
   }
   i->admin = std::move(*admin);
+  i->git->start();
   i->http->start([r = i->router.get()](exchange& x) { return r->handle(x); });
   return std::unique_ptr<node>(new node(std::move(i)));
 }
@@ -522,6 +539,10 @@ std::uint16_t node::https_port() const {
 
 std::string node::overlay_endpoint() const {
   return impl_->services->overlay_endpoint();
+}
+
+std::string node::ssh_address() const {
+  return impl_->git->ssh_address();
 }
 
 const std::string& node::generated_password() const {

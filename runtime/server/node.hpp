@@ -20,6 +20,8 @@ public:
   /// 0 = no TLS.
   [[nodiscard]] std::uint16_t https_port() const;
   [[nodiscard]] std::string overlay_endpoint() const;
+  /// "" = no SSH.
+  [[nodiscard]] std::string ssh_address() const;
   /// Set when a first start made the administrator's password up.
   [[nodiscard]] const std::string& generated_password() const;
 

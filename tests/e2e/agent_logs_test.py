@@ -32,7 +32,7 @@ class FixedPort(Slipwayd):
         self.port = None
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", os.path.join(self.folder, "data"),
-             "--http", "127.0.0.1:%d" % self.fixed, "--overlay", "tcp://127.0.0.1:0",
+             "--http", "127.0.0.1:%d" % self.fixed, "--overlay", "tcp://127.0.0.1:0", "--ssh", "off",
              "--admin-file", self.admin_file],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.ready = threading.Event()

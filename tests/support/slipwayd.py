@@ -115,6 +115,7 @@ class Slipwayd:
         self.process = None
         self.port = None
         self.https_port = None
+        self.ssh_port = None
         self.log = []
 
     def start(self, env=None, wait=True, http="127.0.0.1:0", overlay="tcp://127.0.0.1:0"):
@@ -122,7 +123,7 @@ class Slipwayd:
         self.port = None
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", os.path.join(self.folder, "data"),
-             "--http", http, "--overlay", overlay, "--admin-file", self.admin_file],
+             "--http", http, "--overlay", overlay, "--ssh", "127.0.0.1:0", "--admin-file", self.admin_file],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
@@ -141,6 +142,8 @@ class Slipwayd:
             found = re.search(r"slipwayd serves.*http=\"?[\d.]+:(\d+)", text)
             if found:
                 self.port = int(found.group(1))
+                ssh = re.search(r" ssh=\"?[\d.]+:(\d+)", text)
+                self.ssh_port = int(ssh.group(1)) if ssh else None
                 self.ready.set()
         self.ready.set()
 
