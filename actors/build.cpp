@@ -179,6 +179,7 @@ void build_state::run() {
   r.build = build;
   r.attempt = attempt;
   r.organization = order.organization;
+  r.fleet = order.fleet;
   r.architecture = order.architecture;
   r.no_cache = order.no_cache;
   r.source_bytes = order.source_bytes;

@@ -138,6 +138,7 @@ struct run_build {
   build_limits limits;
   bool plain_http = false;  ///< the registry has no TLS
   std::string registry_ca;  ///< PEM of our own authority, "" = none
+  std::int64_t fleet = 0;   ///< builds of one share a cache
   SLIPWAY_FIELDS(
     build,
     attempt,
@@ -149,7 +150,8 @@ struct run_build {
     images,
     limits,
     plain_http,
-    registry_ca)
+    registry_ca,
+    fleet)
   friend bool operator==(const run_build&, const run_build&) = default;
 };
 

@@ -40,6 +40,8 @@ public:
   [[nodiscard]] std::string endpoint() const;  ///< as bound
   /// Lets a peer in, by its public key. The same name again replaces its key. Any thread.
   void allow(const std::string& peer, const std::string& public_key);
+  /// Lets a peer in no more and cuts it if it is connected. Any thread.
+  void forbid(const std::string& peer);
   /// A sealed envelope for one peer. False: not connected, or its queue is full. Any thread.
   [[nodiscard]] bool send(const std::string& peer, std::string sealed);
   /// Blocks; no callback afterwards. Not from a callback.

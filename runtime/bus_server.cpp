@@ -30,6 +30,8 @@ struct peer {
   bus_queue queue;
   std::string pending;
   int descriptor = -1;  // -1 = down
+  std::atomic<bool> allowed{true};
+  std::atomic<bool> cut{false};  // its connection has to go
 };
 
 }  // namespace
@@ -59,6 +61,7 @@ struct bus_server::impl {
   std::vector<std::shared_ptr<peer>> all();
   void up(peer& p, int descriptor);
   void down(peer& p);
+  void cut_peers();
   void take_events();
   void take_frames();
   void take(const std::string& route, zmq::message_t& payload);
@@ -130,6 +133,16 @@ void bus_server::impl::down(peer& p) {
   }
 }
 
+void bus_server::impl::cut_peers() {
+  for (const auto& p : all()) {
+    if (p->cut.exchange(false) && p->descriptor >= 0) {
+      log::info("a bus peer is let in no more: cut", {{"peer", p->name}});
+      ::shutdown(p->descriptor, SHUT_RDWR);
+      down(*p);
+    }
+  }
+}
+
 void bus_server::impl::take_events() {
   while (const auto e = monitor->next()) {
     for (const auto& p : all()) {
@@ -143,7 +156,7 @@ void bus_server::impl::take_events() {
 void bus_server::impl::take(const std::string& route, zmq::message_t& payload) {
   const auto descriptor = descriptor_of(payload);
   const auto p = user_of(payload) == route ? find(route) : nullptr;
-  if (p == nullptr) {
+  if (p == nullptr || !p->allowed) {
     log::warn("a bus peer is not who it says: cut", {{"address", address_of(payload)}});
     ::shutdown(descriptor, SHUT_RDWR);
     return;
@@ -214,6 +227,7 @@ void bus_server::impl::run() {
   while (!stopping) {
     zmq::poll(items, 4, std::chrono::milliseconds(flushed ? idle_wait_ms : retry_ms));
     wake.clear();
+    cut_peers();
     take_events();
     take_frames();
     gate->serve(steady_ms());
@@ -251,12 +265,27 @@ std::string bus_server::endpoint() const {
 
 void bus_server::allow(const std::string& name, const std::string& public_key) {
   const std::lock_guard lock(impl_->mutex);
-  std::erase_if(impl_->names, [&](const auto& entry) { return entry.second == name; });
+  const auto erased = std::erase_if(impl_->names, [&](const auto& entry) {
+    return entry.second == name && entry.first != public_key;
+  });
   impl_->names[public_key] = name;
   auto& p = impl_->peers[name];
   if (p == nullptr) {
     p = std::make_shared<peer>();
     p->name = name;
+  }
+  p->cut = p->cut || erased > 0;  // who holds the key before
+  p->allowed = true;
+  impl_->wake.ring();
+}
+
+void bus_server::forbid(const std::string& name) {
+  const std::lock_guard lock(impl_->mutex);
+  std::erase_if(impl_->names, [&](const auto& entry) { return entry.second == name; });
+  if (const auto it = impl_->peers.find(name); it != impl_->peers.end()) {
+    it->second->allowed = false;
+    it->second->cut = true;
+    impl_->wake.ring();
   }
 }
 

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 namespace slipway::runtime {
@@ -60,6 +62,80 @@ messages::result<pid_t> spawn_child(
     return messages::fail(messages::errc::io_failed, program + ": " + std::strerror(failed));
   }
   return pid;  // one that did not take its input ends by itself
+}
+
+namespace {
+
+constexpr std::size_t output_bytes_max = 64U * 1024;
+
+std::string find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::string folders = std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin:/usr/bin:/bin";
+  while (!folders.empty()) {
+    const auto colon = folders.find(':');
+    const auto file = folders.substr(0, colon) + "/" + name;
+    folders.erase(0, colon == std::string::npos ? colon : colon + 1);
+    if (::access(file.c_str(), X_OK) == 0) {
+      return file;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+messages::result<child_outcome> run_child(
+  const std::string& program,
+  const std::vector<std::string>& arguments,
+  std::string_view input) {
+  const auto file = find_program(program);
+  if (file.empty()) {
+    return messages::fail(messages::errc::not_found, "no program " + program);
+  }
+  std::vector<char*> argv{const_cast<char*>(file.c_str())};
+  for (const auto& a : arguments) {
+    argv.push_back(const_cast<char*>(a.c_str()));
+  }
+  argv.push_back(nullptr);
+  int in[2];
+  int out[2];
+  if (::pipe2(in, O_CLOEXEC) != 0) {
+    return messages::fail(messages::errc::io_failed, std::strerror(errno));
+  }
+  if (::pipe2(out, O_CLOEXEC) != 0) {
+    ::close(in[0]);
+    ::close(in[1]);
+    return messages::fail(messages::errc::io_failed, std::strerror(errno));
+  }
+  const auto parent = ::getpid();
+  const auto pid = ::fork();
+  if (pid == 0) {
+    ::dup2(out[1], STDOUT_FILENO);
+    ::dup2(out[1], STDERR_FILENO);
+    become(file.c_str(), argv.data(), in[0], parent);
+  }
+  ::close(in[0]);
+  ::close(out[1]);
+  // It fits the pipe, so this does not wait for a reader.
+  const bool written = input.empty() || ::write(in[1], input.data(), input.size()) > 0;
+  ::close(in[1]);
+  child_outcome done;
+  char buffer[4096];
+  for (ssize_t n = 1; pid > 0 && n > 0;) {
+    n = ::read(out[0], buffer, sizeof buffer);
+    if (n > 0 && done.output.size() < output_bytes_max) {
+      done.output.append(buffer, static_cast<std::size_t>(n));
+    }
+    n = n < 0 && errno == EINTR ? 1 : n;
+  }
+  ::close(out[0]);
+  int status = 0;
+  const bool waited = pid > 0 && ::waitpid(pid, &status, 0) == pid;
+  if (!waited || !written) {
+    return messages::fail(messages::errc::io_failed, program + " cannot be run");
+  }
+  done.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return done;
 }
 
 int watch_child(pid_t pid) {

@@ -37,6 +37,8 @@ engine_container container_of(const json& c) {
   out.status = member<std::string>(c, "Status");
   out.created = member<std::int64_t>(c, "Created");
   out.labels = labels_of(c);
+  out.network_mode =
+    member<std::string>(member<json>(c, "HostConfig", json::object()), "NetworkMode");
   return out;
 }
 

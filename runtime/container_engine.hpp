@@ -44,6 +44,7 @@ struct engine_image {
   std::string arch = {};  ///< from inspect only
   std::int64_t size_bytes = 0;
   label_map labels = {};
+  std::int64_t created = 0;  ///< seconds since 1970; from a list only
 };
 
 struct engine_container {
@@ -55,6 +56,7 @@ struct engine_container {
   std::string status = {};    ///< for people
   std::int64_t created = 0;   ///< seconds since 1970
   label_map labels = {};
+  std::string network_mode = {};  ///< name of its network as given at creation; from a list only
 };
 
 struct engine_network {
@@ -102,6 +104,9 @@ struct build_request {
   label_map labels = {};
   bool no_cache = false;
   bool pull = false;
+  /// Images whose layers count as cache. With any the engine looks at no others.
+  std::vector<std::string> cache_from = {};
+  std::int64_t memory_bytes_max = 0;  ///< of one step, swap included; 0 = no limit
   /// Credentials for base images, by registry host.
   std::map<std::string, registry_access> registries = {};
 };
@@ -118,7 +123,8 @@ using log_sink = std::function<bool(bool error, std::string_view bytes)>;
 /// The Docker Engine API over a unix socket: dockerd (20.10 is tested), balena-engine, `podman system service` (4.3 is tested).
 /// Blocking, one thread at a time: one object per actor that works on its own; `cancel` alone may come from another thread.
 ///
-/// Errors carry the engine's own message. Codes: unavailable (no engine there), not_found, conflict, invalid_argument, unauthorized
+/// Errors carry the engine's own message. Codes: unavailable (no engine there, or it went away
+/// within a stream), not_found, conflict, invalid_argument, unauthorized
 /// (a registry refused), disk_full, timed_out, too_large (an answer past its limit), corrupt (an answer that is not the API's),
 /// io_failed (all else). An error inside a stream that began with status 200 is an error of the call.
 class container_engine {
@@ -155,9 +161,13 @@ public:
   /// Answers the manifest's digest, "" when the engine does not tell.
   [[nodiscard]] result<std::string>
   push(std::string_view reference, const registry_access& access, const progress_sink& progress);
-  /// Builds from a tar of the context; `output` gets the text a user would see. Answers the image.
-  [[nodiscard]] result<engine_image>
-  build(const build_request& request, const tar_source& context, const text_sink& output);
+  /// Builds from a tar of the context; `output` gets the text a user would see. Answers the image. Steps of pulled base images go to
+  /// `progress` if there is one, else to `output`.
+  [[nodiscard]] result<engine_image> build(
+    const build_request& request,
+    const tar_source& context,
+    const text_sink& output,
+    const progress_sink& progress = {});
   /// Loads a `docker save` archive; `output` gets the engine's lines.
   [[nodiscard]] result<void> load(const tar_source& archive, const text_sink& output);
 

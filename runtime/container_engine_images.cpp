@@ -31,6 +31,9 @@ engine_image image_of(const json& i) {
   std::erase(out.repo_digests, "<none>@<none>");
   out.arch = member<std::string>(i, "Architecture");
   out.size_bytes = member<std::int64_t>(i, "Size");
+  if (const auto created = i.find("Created"); created != i.end() && created->is_number()) {
+    out.created = created->get<std::int64_t>();
+  }
   const auto config = member<json>(i, "Config", json::object());
   out.labels = member<label_map>(i.contains("Labels") ? i : config, "Labels");
   return out;
@@ -107,6 +110,11 @@ engine_query build_query(const build_request& request) {
   add("networkmode", request.network_mode);
   add("nocache", request.no_cache ? "true" : "");
   add("pull", request.pull ? "true" : "");
+  add("cachefrom", request.cache_from.empty() ? "" : messages::dump_json(json(request.cache_from)));
+  if (request.memory_bytes_max > 0) {
+    add("memory", std::to_string(request.memory_bytes_max));
+    add("memswap", std::to_string(request.memory_bytes_max));
+  }
   add("buildargs", request.build_args.empty() ? "" : messages::dump_json(json(request.build_args)));
   add("labels", request.labels.empty() ? "" : messages::dump_json(json(request.labels)));
   return query;
@@ -226,7 +234,8 @@ result<std::string> container_engine::push(
 result<engine_image> container_engine::build(
   const build_request& request,
   const tar_source& context,
-  const text_sink& output) {
+  const text_sink& output,
+  const progress_sink& progress) {
   engine_call call{
     .method = "POST",
     .path = "/build",
@@ -248,6 +257,9 @@ result<engine_image> container_engine::build(
                          const auto aux = member<json>(line, "aux", json::object());
                          id = member<std::string>(aux, "ID", id);
                          auto text = member<std::string>(line, "stream");
+                         if (text.empty() && progress && line.contains("status")) {
+                           return progress(progress_of(line));
+                         }
                          if (text.empty() && line.contains("status")) {
                            text = member<std::string>(line, "status") + "\n";  // of a base image
                          }

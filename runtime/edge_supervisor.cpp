@@ -3,31 +3,21 @@
 #include "messages/json.hpp"
 #include "runtime/assert.hpp"
 #include "runtime/bus.hpp"
-#include "runtime/child_process.hpp"
+#include "runtime/child_keeper.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
-#include "runtime/zmq_support.hpp"
-
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 namespace slipway::runtime {
 namespace {
 
 using messages::message_type;
 
-constexpr int lapse_tick_ms = 250;
-constexpr int healthy_ms = 30'000;    // a life this long forgets earlier deaths
 constexpr int call_grace_ms = 2'000;  // after the edge's own deadline of a call
-constexpr int terminate_ms = 2'000;   // from SIGTERM to SIGKILL
 constexpr std::size_t held_messages_max = 65'536;
 
 }  // namespace
@@ -39,10 +29,7 @@ struct edge_supervisor::impl {
   curve_keys child_keys = make_curve_keys();
   curve_keys bus_keys = make_curve_keys();
   std::optional<bus_server> bus;
-  wakeup wake;
-  std::thread thread;
-  std::atomic<bool> stopping{false};
-  std::atomic<pid_t> child{-1};
+  std::optional<child_keeper> keeper;
 
   std::mutex order;  // callbacks one at a time, and the leases with them
   session_leases leases;
@@ -61,11 +48,7 @@ struct edge_supervisor::impl {
       callbacks(std::move(c)),
       peer("edge-" + std::to_string(options.edge)) {}
 
-  void run();
-  void live(pid_t pid);
-  bool ended(pid_t pid, bool block);
-  void terminate(pid_t pid);
-  void sleep(int ms);
+  void keep();
   [[nodiscard]] std::string config_text();
   void lapse();
 
@@ -226,80 +209,20 @@ std::string edge_supervisor::impl::config_text() {
   return messages::dump_json(c) + "\n";
 }
 
-bool edge_supervisor::impl::ended(pid_t pid, bool block) {
-  int status = 0;
-  if (::waitpid(pid, &status, block ? 0 : WNOHANG) != pid) {
-    return false;
-  }
-  child = -1;
-  calls.fail_all();
-  if (!stopping) {
-    log::error(
-      "the edge process ended",
-      {{"pid", std::to_string(pid)},
-       {"signal", std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : 0)},
-       {"code", std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 0)}});
-  }
-  return true;
-}
-
-void edge_supervisor::impl::live(pid_t pid) {
-  const int watch = watch_child(pid);
-  bool over = false;
-  while (!over && !stopping) {
-    pollfd items[] = {{watch, POLLIN, 0}, {wake.fd(), POLLIN, 0}};
-    ::poll(items, 2, lapse_tick_ms);
-    wake.clear();
-    lapse();
-    over = ended(pid, false);
-  }
-  if (!over) {
-    terminate(pid);
-  }
-  if (watch >= 0) {
-    ::close(watch);
-  }
-}
-
-void edge_supervisor::impl::terminate(pid_t pid) {
-  ::kill(pid, SIGTERM);
-  const int watch = watch_child(pid);
-  pollfd item{watch, POLLIN, 0};
-  if (watch < 0 || ::poll(&item, 1, terminate_ms) != 1) {
-    ::kill(pid, SIGKILL);
-  }
-  if (watch >= 0) {
-    ::close(watch);
-  }
-  ended(pid, true);
-}
-
-void edge_supervisor::impl::sleep(int ms) {
-  const auto until = steady_ms() + ms;
-  while (!stopping && steady_ms() < until) {
-    pollfd item{wake.fd(), POLLIN, 0};
-    ::poll(&item, 1, static_cast<int>(std::min<std::int64_t>(until - steady_ms(), lapse_tick_ms)));
-    wake.clear();
-    lapse();
-  }
-}
-
-// The children are started by this one thread, since they die with it.
-void edge_supervisor::impl::run() {
-  int pause = options.restart_ms_min;
-  while (!stopping) {
-    const auto born = steady_ms();
-    const auto pid = spawn_child(options.program, options.arguments, config_text());
-    if (pid) {
-      child = *pid;
-      live(*pid);
-    } else {
-      log::error("the edge process cannot be started", {{"error", pid.error().detail}});
-    }
-    pause = steady_ms() - born >= healthy_ms ? options.restart_ms_min : pause;
-    sleep(pause);
-    pause = std::min(pause * 2, options.restart_ms_max);
-  }
+void edge_supervisor::impl::keep() {
+  child_keeper::options o;
+  o.what = "edge";
+  o.program = options.program;
+  o.arguments = options.arguments;
+  o.restart_ms_min = options.restart_ms_min;
+  o.restart_ms_max = options.restart_ms_max;
+  keeper.emplace(
+    std::move(o),
+    child_keeper::callbacks{
+      [this] { return std::optional<std::string>(config_text()); },
+      [this] { lapse(); },
+      [this] { calls.fail_all(); }});
+  keeper->start();
 }
 
 edge_supervisor::edge_supervisor(options o, callbacks c)
@@ -310,7 +233,7 @@ edge_supervisor::~edge_supervisor() {
 }
 
 messages::result<void> edge_supervisor::start() {
-  SLIPWAY_ASSERT(!impl_->thread.joinable());
+  SLIPWAY_ASSERT(!impl_->keeper);
   const auto own = curve_public_of(impl_->options.keys.secret_key);
   if (!own || *own != impl_->options.keys.public_key) {
     return messages::fail(messages::errc::invalid_argument, "the overlay's key pair is not one");
@@ -326,15 +249,13 @@ messages::result<void> edge_supervisor::start() {
     return started;
   }
   impl_->bus->allow(impl_->peer, impl_->child_keys.public_key);
-  impl_->thread = std::thread([i = impl_.get()] { i->run(); });
+  impl_->keep();
   return {};
 }
 
 void edge_supervisor::stop() {
-  if (impl_->thread.joinable()) {
-    impl_->stopping = true;
-    impl_->wake.ring();
-    impl_->thread.join();
+  if (impl_->keeper) {
+    impl_->keeper->stop();
     impl_->bus->stop();
     impl_->calls.fail_all();
   }
@@ -379,7 +300,7 @@ std::string edge_supervisor::endpoint() const {
 }
 
 pid_t edge_supervisor::pid() const {
-  return impl_->child;
+  return impl_->keeper ? impl_->keeper->pid() : -1;
 }
 
 }  // namespace slipway::runtime

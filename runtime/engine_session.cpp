@@ -291,7 +291,12 @@ result<void> container_engine::impl::call_stream(engine_call c, const object_sin
     return tl::unexpected(*lines.failure);
   }
   if (!reply) {
-    return tl::unexpected(messages::with_context("container engine", reply.error()));
+    auto failed = reply.error();
+    if (http.broken()) {
+      failed.code = errc::unavailable;
+      known.reset();
+    }
+    return tl::unexpected(messages::with_context("container engine", std::move(failed)));
   }
   if (reply->status >= 300) {
     return tl::unexpected(engine_error(reply->status, reply->body));

@@ -204,6 +204,7 @@ struct http_client::impl {
   CURL* easy = nullptr;
   std::atomic<bool> cancelled{false};
   distrust distrusted = distrust::none;
+  bool broken = false;
   char error_text[CURL_ERROR_SIZE] = {};
 
   explicit impl(options o) : opts(std::move(o)) {
@@ -291,6 +292,15 @@ void http_client::impl::set_body(const http_request& r, transfer& t) {
   set(CURLOPT_WRITEDATA, static_cast<void*>(&t));
 }
 
+namespace {
+
+bool is_break(CURLcode code) {
+  return code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING
+         || code == CURLE_PARTIAL_FILE;
+}
+
+}  // namespace
+
 distrust http_client::impl::distrust_of(CURLcode code) const {
   if (code == CURLE_SSL_CACERT_BADFILE) {
     return distrust::chain;
@@ -377,6 +387,7 @@ result<http_reply> http_client::impl::run(transfer& t) {
   }
   if (code != CURLE_OK) {
     distrusted = distrust_of(code);
+    broken = t.gave_up.code == errc::none && is_break(code);
     return tl::unexpected(explain(code, t));
   }
   long status = 0;
@@ -394,6 +405,7 @@ result<http_reply> http_client::send(const http_request& r) {
   auto& c = *impl_;
   c.cancelled = false;
   c.distrusted = distrust::none;
+  c.broken = false;
   if (r.method.empty() || has_control(r.method) || r.method.find(' ') != std::string::npos) {
     return fail(errc::invalid_argument, "method is malformed");
   }
@@ -426,6 +438,10 @@ bool http_client::reached_local_address() const {
   const char* ip = nullptr;
   curl_easy_getinfo(impl_->easy, CURLINFO_PRIMARY_IP, &ip);
   return ip != nullptr && is_local_address(std::string(ip));
+}
+
+bool http_client::broken() const {
+  return impl_->broken;
 }
 
 void http_client::cancel() {

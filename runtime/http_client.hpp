@@ -64,6 +64,8 @@ public:
   [[nodiscard]] distrust distrusted() const;
   /// Whether what answered last, the server or a proxy, has an address of this machine or its link.
   [[nodiscard]] bool reached_local_address() const;
+  /// Whether the last `send` failed since the other end closed the connection before its answer was whole.
+  [[nodiscard]] bool broken() const;
   /// Makes a `send` of another thread end with an error; sticky until the next `send` begins.
   void cancel();
 

@@ -197,7 +197,24 @@ const command_settings& serve_settings() {
         .type = setting_type::integer,
         .help = "how much may be pushed by git at once",
         .fallback = "1073741824",
-        .least = 1 << 20}},
+        .least = 1 << 20},
+       {.name = "builder_engine",
+        .help = "socket of the container engine that builds what users push; none = no builds here",
+        .fallback = "unix:///var/run/docker.sock"},
+       {.name = "builder_endpoint",
+        .help = "ZeroMQ endpoint where further build workers join",
+        .fallback = "tcp://127.0.0.1:0"},
+       {.name = "builder_slots",
+        .type = setting_type::integer,
+        .help = "services built at a time, 0 = one per core",
+        .fallback = "0",
+        .least = 0,
+        .most = 64},
+       {.name = "builder_network",
+        .help = "isolated: builds reach neither this machine nor each other (takes root); open: "
+                "they do",
+        .fallback = "isolated",
+        .choices = {"isolated", "open"}}},
     .examples =
       "  slipwayd serve --data-dir /var/lib/slipway\n"
       "  slipwayd serve --config /etc/slipway.yaml --http 0.0.0.0:8080\n"
@@ -251,6 +268,10 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
     }
     c.ssh = *parsed;
   }
+  c.builder_engine = v.text("builder_engine");
+  c.builder_endpoint = v.text("builder_endpoint");
+  c.builder_slots = static_cast<std::uint32_t>(v.integer("builder_slots"));
+  c.builder_open_network = v.text("builder_network") == "open";
   return {.config = std::move(c), .text = {}, .exit_code = 0};
 }
 

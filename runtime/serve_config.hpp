@@ -39,6 +39,12 @@ struct serve_config {
   std::optional<listen_address> ssh;  ///< none = no SSH
   std::int64_t git_repository_bytes = 0;
   std::int64_t git_push_bytes = 0;
+  // Builds.
+  std::string
+    builder_engine;  ///< socket of the engine that builds here, `none` = builds nothing itself
+  std::string builder_endpoint;     ///< ZeroMQ endpoint where build workers join
+  std::uint32_t builder_slots = 0;  ///< services the own worker builds at a time, 0 = one per core
+  bool builder_open_network = false;  ///< its builds may reach this machine and each other
 };
 
 /// Either a configuration, or a text to print and a status to exit with.

@@ -7,6 +7,7 @@
 #include "runtime/server/admin_print.hpp"
 #include "runtime/server/admin_socket.hpp"
 #include "runtime/server/bootstrap.hpp"
+#include "runtime/server/builder_office.hpp"
 #include "storage/embedded_store.hpp"
 
 #include <CLI/App.hpp>
@@ -116,7 +117,9 @@ result<json> ask_directly(const asked& a) {
   if (const auto ok = mend_users(*model, *store); !ok) {
     return tl::unexpected(ok.error());
   }
-  return run_admin_command(direct_admin_port(model, *store), a.request);
+  auto port = direct_admin_port(model, *store);
+  port.builder_key = [&a] { return builder_public_key(a.data_dir); };
+  return run_admin_command(port, a.request);
 }
 
 /// A running server's answer, else the store's own.
@@ -196,13 +199,15 @@ public:
       "  pwgen 20 1 | slipwayd admin user reset-password ann --password-stdin\n"
       "  slipwayd admin user disable-2fa ann\n"
       "  slipwayd admin sessions end ann --all\n"
-      "  slipwayd admin organization list\n\n"
+      "  slipwayd admin organization list\n"
+      "  slipwayd admin builder add big-machine > token\n\n"
       "Exit codes: 0 done, 1 refused or failed, 2 a command line that cannot be used.");
     users();
     sessions();
     auto* organization = group("organization", "organizations");
     leaf(organization, "organization list", "list", "list all organizations");
     storage_of(organization);
+    builders();
   }
 
   CLI::App& app() { return app_; }
@@ -294,6 +299,21 @@ private:
       [this] { a_.request["limit"] = -1; },
       "what --organization-storage-bytes of `serve` says");
     usual->excludes(limit);
+  }
+
+  void builders() {
+    auto* builder = group("builder", "build workers");
+    const auto named = [this](CLI::App* l) {
+      l->add_option_function<std::string>(
+         "NAME",
+         [this](const std::string& name) { a_.request["name"] = name; },
+         "lower-case letters, digits and `-`")
+        ->required();
+    };
+    named(
+      leaf(builder, "builder add", "add", "let a worker join; prints its join token, a secret"));
+    leaf(builder, "builder list", "list", "list the workers that may join");
+    named(leaf(builder, "builder rm", "rm", "let a worker join no more; cuts it"));
   }
 
   void sessions() {

@@ -8,6 +8,7 @@
 #include "messages/json.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
+#include "runtime/server/builder_office.hpp"
 
 #include <array>
 #include <map>
@@ -353,7 +354,10 @@ result<json> run_admin_command(const admin_port& port, const json& request) {
     {"user make-administrator", make_administrator},
     {"sessions list", list_sessions},
     {"sessions end", end_sessions},
-    {"organization list", list_organizations}};
+    {"organization list", list_organizations},
+    {"builder add", add_builder},
+    {"builder list", list_builders},
+    {"builder rm", remove_builder}};
   const auto found = request.is_object() ? table.find(text(request, "command")) : table.end();
   if (found == table.end()) {
     return fail(errc::invalid_argument, "there is no such command");

@@ -24,6 +24,8 @@ struct admin_port {
   /// Forgets failed logins of a user; may be empty.
   std::function<void(const messages::row& user)> unlock;
   std::function<std::int64_t()> now;
+  /// The public key that build workers pin.
+  std::function<messages::result<std::string>()> builder_key;
 };
 
 /// Carries out one command of `slipwayd admin` (docs/admin.md), given and answered as JSON:

@@ -111,6 +111,17 @@ std::string admin_text(const std::string& command, const json& answer) {
        {"CREATED", "created_at"},
        {"ID", "id"}});
   }
+  if (command == "builder list") {
+    return table(
+      answer,
+      {{"NAME", "name"}, {"CREATED", "created_at"}, {"PUBLIC KEY", "public_key"}});
+  }
+  if (command == "builder add") {
+    return answer.at("token").get<std::string>() + "\n";
+  }
+  if (command == "builder rm") {
+    return "removed the worker " + answer.at("name").get<std::string>() + "\n";
+  }
   if (command == "organization storage") {
     const auto& limit = answer.at("limit_bytes");
     return answer.at("organization").get<std::string>() + " uses " + answer.at("used_bytes").dump()

@@ -3,6 +3,7 @@
 #include "messages/json.hpp"
 #include "runtime/log.hpp"
 #include "runtime/server/admin_office.hpp"
+#include "runtime/server/builder_office.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -94,6 +95,7 @@ result<std::unique_ptr<admin_socket>> serve_admin(
   port.store = services->store;
   port.now = services->now;
   port.unlock = std::move(unlock);
+  port.builder_key = [data_dir] { return builder_public_key(data_dir); };
   port.ask = [services](messages::entity_ref entity, admin_port::command command) {
     return ask_entity(*services, entity, std::move(command));
   };

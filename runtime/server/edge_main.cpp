@@ -1,65 +1,21 @@
 #include "runtime/server/edge_main.hpp"
 
 #include "actors/device_session.hpp"
-#include "messages/json.hpp"
 #include "runtime/bus.hpp"
 #include "runtime/log.hpp"
 #include "runtime/overlay/edge_router.hpp"
+#include "runtime/server/child_start.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <csignal>
 #include <optional>
 
 namespace slipway::runtime {
 namespace {
 
-constexpr std::size_t config_bytes_max = 64U * 1024;
 constexpr int exit_unusable = 2;
-
-/// Up to the first line end or the end of the input.
-std::string read_line(int descriptor) {
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (text.size() < config_bytes_max && text.find('\n') == std::string::npos) {
-    const auto n = ::read(descriptor, buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      break;
-    }
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  return text;
-}
-
-messages::result<edge_config> read_config() {
-  const auto parsed = messages::parse_json(read_line(STDIN_FILENO));
-  if (!parsed) {
-    return tl::unexpected(parsed.error());
-  }
-  try {
-    return parsed->get<edge_config>();
-  } catch (const nlohmann::json::exception& e) {
-    return messages::fail(messages::errc::invalid_argument, e.what());
-  }
-}
-
-/// Signals are taken by `sigwait`, so every thread must be started with them blocked.
-sigset_t block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  return set;
-}
 
 int fail_start(const messages::error& e) {
   log::error("the edge cannot start", {{"error", e.detail}});
@@ -69,8 +25,8 @@ int fail_start(const messages::error& e) {
 }  // namespace
 
 int edge_main() {
-  const auto signals = block_signals();
-  const auto config = read_config();
+  const auto signals = block_stop_signals();
+  const auto config = read_child_config<edge_config>();
   if (!config) {
     return fail_start(messages::with_context("configuration on standard input", config.error()));
   }

@@ -2,6 +2,7 @@
 #include "runtime/log.hpp"
 #include "runtime/serve_config.hpp"
 #include "runtime/server/admin_main.hpp"
+#include "runtime/server/builder_main.hpp"
 #include "runtime/server/care_main.hpp"
 #include "runtime/server/edge_main.hpp"
 #include "runtime/server/git_hook_main.hpp"
@@ -31,7 +32,8 @@ constexpr std::string_view usage =
   "\n"
   "Commands:\n"
   "  serve    run the server\n"
-  "  admin    users, sessions and organizations, for the operator on this machine\n"
+  "  builder  build what users push, for a server here or elsewhere\n"
+  "  admin    users, sessions, organizations and build workers, for the operator on this machine\n"
   "  gc       collect garbage of the image registry, or tell what would go\n"
   "  scrub    read all blobs of the image registry and set rotten ones aside\n"
   "  rebuild  rebuild the read model from the log and say whether it was identical\n"
@@ -186,6 +188,9 @@ int main(int argc, char** argv) {
   }
   if (command == "git-hook") {
     return runtime::git_hook_main(rest);
+  }
+  if (command == "builder") {
+    return runtime::builder_main(rest);
   }
   if (command == "admin") {
     return runtime::admin_main(rest);

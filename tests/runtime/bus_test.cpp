@@ -89,6 +89,26 @@ TEST_CASE("a bus peer that calls itself another is cut") {
   CHECK(f.state.read([&] { return f.server_ups; }) == 0);
 }
 
+TEST_CASE("a bus peer that is let in no more is cut and stays out") {
+  bus_fixture f;
+  f.start_server("tcp://127.0.0.1:0");
+  const auto c = f.client(f.client_keys);
+  REQUIRE(f.state.wait([&] { return f.server_ups == 1 && f.client_ups == 1; }));
+  f.server->allow("edge-1", f.client_keys.public_key);  // again: nothing changes
+  REQUIRE(c->send(numbered(1)));
+  REQUIRE(f.state.wait([&] { return f.at_server.size() == 1; }));
+  f.server->forbid("edge-1");
+  REQUIRE(f.state.wait([&] { return f.server_downs == 1; }));
+  CHECK_FALSE(f.server->send("edge-1", numbered(2)));
+  // Another key under the same name cuts the one before.
+  const auto other = make_curve_keys();
+  f.server->allow("edge-1", other.public_key);
+  const auto d = f.client(other);
+  REQUIRE(f.state.wait([&] { return f.server_ups == 2; }));
+  f.server->allow("edge-1", f.client_keys.public_key);
+  CHECK(f.state.wait([&] { return f.server_downs == 2; }));
+}
+
 TEST_CASE("the bus comes back after its server did, and starts over") {
   bus_fixture f;
   f.start_server("tcp://127.0.0.1:0");

@@ -84,8 +84,23 @@ engine_fixture::~engine_fixture() {
 void engine_fixture::start(kind which) {
   folder_ = std::filesystem::temp_directory_path() / ("slipway-engine-" + runtime::random_hex(8));
   std::filesystem::create_directories(folder_);
+  endpoint_ = "unix://" + folder_.string() + "/engine.sock";
+  kind_ = which;
+  launch(which);
+}
+
+void engine_fixture::kill() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void engine_fixture::restart() {
+  launch(kind_);
+}
+
+void engine_fixture::launch(kind which) {
   const auto d = folder_.string();
-  endpoint_ = "unix://" + d + "/engine.sock";
   const auto log = folder_ / "log";
   pid_ = which == kind::dockerd ? spawn(
            {"dockerd",

@@ -25,17 +25,23 @@ public:
   [[nodiscard]] runtime::container_engine client() const {
     return runtime::container_engine(endpoint_);
   }
+  /// SIGKILL, as a crash; only of an engine of its own.
+  void kill();
+  /// Starts it again on what it left.
+  void restart();
   /// An image with a static busybox (`/bin/sh`, `/bin/sleep`, `/bin/httpd`, ...), made here, FROM scratch.
   static constexpr const char* base_image = "slipway-test/busybox:1";
 
 private:
   void start(kind which);
+  void launch(kind which);
   void stop() noexcept;
   void make_base_image();
 
   std::string endpoint_;
   std::filesystem::path folder_;
   pid_t pid_ = -1;
+  kind kind_ = kind::dockerd;
 };
 
 }  // namespace slipway::test
