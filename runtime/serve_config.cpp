@@ -214,7 +214,22 @@ const command_settings& serve_settings() {
         .help = "isolated: builds reach neither this machine nor each other (takes root); open: "
                 "they do",
         .fallback = "isolated",
-        .choices = {"isolated", "open"}}},
+        .choices = {"isolated", "open"}},
+       {.name = "build_seconds",
+        .type = setting_type::integer,
+        .help = "how long a build may take",
+        .fallback = "3600",
+        .least = 1},
+       {.name = "build_memory_bytes",
+        .type = setting_type::integer,
+        .help = "how much memory each container of a build may take, 0 = no limit",
+        .fallback = "4294967296",
+        .least = 0},
+       {.name = "build_output_bytes",
+        .type = setting_type::integer,
+        .help = "how much a build may print",
+        .fallback = "16777216",
+        .least = 1 << 16}},
     .examples =
       "  slipwayd serve --data-dir /var/lib/slipway\n"
       "  slipwayd serve --config /etc/slipway.yaml --http 0.0.0.0:8080\n"
@@ -271,6 +286,9 @@ serve_outcome load_serve_config(const std::vector<std::string>& arguments, const
   c.builder_engine = v.text("builder_engine");
   c.builder_endpoint = v.text("builder_endpoint");
   c.builder_slots = static_cast<std::uint32_t>(v.integer("builder_slots"));
+  c.build_seconds = v.integer("build_seconds");
+  c.build_memory_bytes = v.integer("build_memory_bytes");
+  c.build_output_bytes = v.integer("build_output_bytes");
   c.builder_open_network = v.text("builder_network") == "open";
   return {.config = std::move(c), .text = {}, .exit_code = 0};
 }

@@ -44,7 +44,10 @@ struct serve_config {
     builder_engine;  ///< socket of the engine that builds here, `none` = builds nothing itself
   std::string builder_endpoint;     ///< ZeroMQ endpoint where build workers join
   std::uint32_t builder_slots = 0;  ///< services the own worker builds at a time, 0 = one per core
-  bool builder_open_network = false;  ///< its builds may reach this machine and each other
+  bool builder_open_network = false;    ///< its builds may reach this machine and each other
+  std::int64_t build_seconds = 0;       ///< a build may take
+  std::int64_t build_memory_bytes = 0;  ///< each of its containers may take, 0 = no limit
+  std::int64_t build_output_bytes = 0;  ///< it may print
 };
 
 /// Either a configuration, or a text to print and a status to exit with.

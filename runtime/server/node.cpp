@@ -26,6 +26,7 @@
 #include "runtime/log.hpp"
 #include "runtime/server/admin_server.hpp"
 #include "runtime/server/bootstrap.hpp"
+#include "runtime/server/build_side.hpp"
 #include "runtime/server/device_logging.hpp"
 #include "runtime/server/git_side.hpp"
 #include "runtime/server/node_metrics.hpp"
@@ -42,6 +43,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -73,8 +75,9 @@ actors::committed_hook forget_hook(
   std::shared_ptr<change_clock> targets,
   std::shared_ptr<change_clock> credentials,
   device_logging* logs,
-  gateways::asset_store& assets) {
-  return [=, &assets](std::span<const messages::log_record> records) {
+  gateways::asset_store& assets,
+  const std::atomic<build_side*>& building) {
+  return [=, &assets, &building](std::span<const messages::log_record> records) {
     node_metrics::committed(records);
     for (const auto& r : records) {
       if (domain::affects_target(*model, r.commit)) {
@@ -91,6 +94,9 @@ actors::committed_hook forget_hook(
       }
     }
     logs->committed(records);
+    if (auto* side = building.load()) {
+      side->committed(records);
+    }
   };
 }
 
@@ -123,6 +129,8 @@ struct node::impl {
   std::unique_ptr<gateways::registry> registry;
   std::shared_ptr<gateways::services> services;
   std::unique_ptr<git_side> git;
+  std::unique_ptr<build_side> building;
+  std::atomic<build_side*> hears_of_workers = nullptr;
   std::unique_ptr<gateways::router> router;
   std::unique_ptr<certificate_keeper> certificates;  ///< with TLS only
   std::unique_ptr<http_server> http;
@@ -134,6 +142,7 @@ struct node::impl {
   result<void> open_stores();
   result<void> start_actors();
   result<void> start_registry();
+  result<void> start_building();
   result<void> start_git();
   result<void> open_certificates();
   result<void> open_http();
@@ -206,7 +215,7 @@ result<void> node::impl::start_actors() {
   journal = actors::spawn_journal(
     *system,
     store.log,
-    forget_hook(model, target_changes, credential_changes, logs.get(), *assets));
+    forget_hook(model, target_changes, credential_changes, logs.get(), *assets, hears_of_workers));
   world = std::make_shared<actors::world>();
   world->model = model;
   world->store = store;
@@ -298,8 +307,34 @@ result<void> node::impl::start_registry() {
   return {};
 }
 
+result<void> node::impl::start_building() {
+  build_side::parts parts{
+    services,
+    world,
+    *system,
+    *tokens,
+    git->tickets(),
+    [g = git.get()](std::int64_t fleet, const std::string& ref) {
+      return g->commit_at(fleet, ref);
+    },
+    [l = limits.get()] { return l->disk(); },
+    [s = services.get()] { return s->root_ca ? s->root_ca() : std::string(); }};
+  auto opened = build_side::open(o, std::move(parts));
+  if (!opened) {
+    return tl::unexpected(opened.error());
+  }
+  building = std::move(*opened);
+  hears_of_workers = building.get();
+  return {};
+}
+
 result<void> node::impl::start_git() {
-  return git->prepare(services, {o.http.host, http->port()}, nullptr);
+  return git->prepare(
+    services,
+    {o.http.host, http->port()},
+    [b = building.get()](std::int64_t release) {
+      b->builds().settle(release, [](const result<std::string>&) {});
+    });
 }
 
 result<void> node::impl::open_certificates() {
@@ -436,7 +471,11 @@ void node::impl::stop() {
   if (http) {
     http->stop(grace_ms);
   }
+  hears_of_workers = nullptr;
   git->stop();
+  if (building) {
+    building->stop();
+  }
   if (notifier) {
     // It calls the supervisor, so it ends first.
     caf::scoped_actor self(*system);
@@ -484,6 +523,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
         &impl::open_certificates,
         &impl::open_http,
         &impl::start_registry,
+        &impl::start_building,
         &impl::start_git,
         &impl::start_overlay}) {
     if (auto ok = ((*i).*step)(); !ok) {
@@ -497,6 +537,7 @@ result<std::unique_ptr<node>> node::start(const serve_config& config) {
   parts.assets = i->assets.get();
   parts.registry = [r = i->registry.get()](exchange& x) { return r->handle(x); };
   parts.registry_token = [t = i->token_endpoint.get()](exchange& x) { return t->handle(x); };
+  parts.builder = i->building->routes();
   parts.git = [g = i->git.get()](exchange& x, std::string_view path) { return g->handle(x, path); };
   parts.metrics = [n = i.get()] {
     n->logs->measure();

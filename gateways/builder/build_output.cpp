@@ -1,0 +1,115 @@
+#include "gateways/builder/build_output.hpp"
+
+#include "domain/build_life.hpp"
+#include "messages/json.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <atomic>
+
+namespace slipway::gateways::builder {
+
+namespace asio = boost::asio;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t part_bytes_max = 256U << 10U;
+
+std::string text_of(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+bool flag_of(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_boolean() && it->get<bool>();
+}
+
+}  // namespace
+
+struct build_output::waiter : std::enable_shared_from_this<waiter> {
+  explicit waiter(asio::any_io_executor e) : timer(std::move(e)) {}
+
+  void call() {
+    called.store(true);
+    asio::post(timer.get_executor(), [self = shared_from_this()] { self->timer.cancel(); });
+  }
+
+  asio::steady_timer timer;  ///< touched on its executor only
+  std::atomic<bool> called{false};
+};
+
+build_output::build_output(
+  asio::any_io_executor executor,
+  storage::build_logs& logs,
+  std::int64_t release,
+  std::uint64_t offset)
+  : logs_(logs),
+    release_(release),
+    offset_(offset),
+    waiter_(std::make_shared<waiter>(std::move(executor))),
+    following_(logs.follow(release, [w = waiter_] { w->call(); })) {}
+
+build_output::~build_output() = default;
+
+messages::result<storage::build_logs::part> build_output::next() {
+  auto part = logs_.read(release_, offset_, part_bytes_max);
+  if (part) {
+    offset_ += part->bytes.size();
+  }
+  return part;
+}
+
+asio::awaitable<void> build_output::wait(std::int64_t ms) {
+  const auto w = waiter_;
+  w->timer.expires_after(std::chrono::milliseconds(ms));
+  if (!w->called.exchange(false)) {
+    boost::system::error_code ignored;
+    co_await w->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    w->called.store(false);
+  }
+}
+
+std::string message_element(std::string_view text, bool replace, bool error) {
+  json j{{"message", text}};
+  if (replace) {
+    j["replace"] = true;
+  }
+  if (error) {
+    j["isError"] = true;
+  }
+  return messages::dump_json(j);
+}
+
+std::string elements_of(std::string_view lines) {
+  std::string out;
+  while (!lines.empty()) {
+    const auto length = std::min(lines.find('\n'), lines.size() - 1) + 1;
+    const auto j = messages::parse_json(lines.substr(0, length));
+    lines.remove_prefix(length);
+    if (!j || !j->is_object()) {
+      continue;  // torn by a crash
+    }
+    if (const auto end = text_of(*j, "end"); !end.empty()) {
+      if (end != domain::build_status::released && end != domain::build_status::pushed) {
+        out += ","
+               + message_element(
+                 "The build " + (end == "failed" ? end : "was " + end) + ".",
+                 false,
+                 true);
+      }
+      continue;
+    }
+    const auto service = text_of(*j, "service");
+    const auto text = (service.empty() ? "" : "[" + service + "] ") + text_of(*j, "text");
+    out += "," + message_element(text, flag_of(*j, "replace"), false);
+  }
+  return out;
+}
+
+}  // namespace slipway::gateways::builder
