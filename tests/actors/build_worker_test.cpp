@@ -39,6 +39,7 @@ TEST_CASE("a service is built, tagged, pushed and told") {
   w.up();
   auto order = order_of({"main"});
   order.plan.services[0].dockerignore = "src\nDockerfile\n";
+  order.plan.services[0].dockerignore_folder = "app";
   order.plan.services[0].context = "app";
   order.plan.services[0].args = {{"A", "b"}};
   order.limits.memory_bytes_max = 1 << 20;
@@ -54,7 +55,7 @@ TEST_CASE("a service is built, tagged, pushed and told") {
   CHECK(build.platform.empty());
   CHECK(build.build_args == runtime::label_map{{"A", "b"}});
   CHECK(build.memory_bytes_max == 1 << 20);
-  CHECK(w.engine->context == std::vector<std::string>{"app|Dockerfile|Dockerfile=FROM busybox\n"});
+  CHECK(w.engine->context == std::vector<std::string>{"app|Dockerfile=FROM busybox\n"});
   CHECK(w.said<messages::get_push_token>().size() == 1);
   w.give_token(7, "main", "secret");
   CHECK(w.engine->tokens == std::vector<std::string>{"secret"});
