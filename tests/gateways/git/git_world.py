@@ -49,7 +49,7 @@ class Folder:
             env["GIT_SSH_COMMAND"] = self.ssh
         return env
 
-    def git(self, *arguments, at="", check=True, seconds=120, **more):
+    def git(self, *arguments, at="", check=True, seconds=300, **more):
         done = Done(subprocess.run(
             ["git", *arguments], cwd=os.path.join(self.path, at), env=self.environment(**more),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=seconds, check=False))
