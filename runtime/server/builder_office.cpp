@@ -52,24 +52,9 @@ std::optional<row> builder_named(const domain::row_source& rows, const std::stri
 
 }  // namespace
 
-std::string builder_key_file(const std::string& data_dir) {
-  return data_dir + "/keys/builders";
-}
-
 result<std::string> builder_public_key(const std::string& data_dir) {
-  auto keys = load_or_make_curve_keys(builder_key_file(data_dir));
+  auto keys = load_or_make_curve_keys(data_dir + "/keys/builders");
   return keys ? result<std::string>(std::move(keys->public_key)) : tl::unexpected(keys.error());
-}
-
-std::vector<std::pair<std::string, std::string>> registered_builders(
-  const domain::row_source& rows) {
-  const auto& b = get().builder;
-  std::vector<std::pair<std::string, std::string>> out;
-  rows.scan(b.resource, 0, [&](const row& r) {
-    out.emplace_back(as_text(field(r, b.name)), as_text(field(r, b.public_key)));
-    return true;
-  });
-  return out;
 }
 
 result<json> add_builder(const admin_port& port, const json& request) {
