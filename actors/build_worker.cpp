@@ -53,7 +53,7 @@ void build_worker_state::flush() {
 std::vector<std::int64_t> build_worker_state::build_ids() const {
   std::vector<std::int64_t> out;
   for (const auto& [serial, b] : live_) {
-    if (!b.silent) {
+    if (!b.silent && !b.told) {
       out.push_back(b.task->order.build);
     }
   }
@@ -302,10 +302,17 @@ void build_worker_state::ready(const job_ready& r) {
   close_when_idle(*b);
 }
 
+/// Whether a build of the fleet may be removing layers that the next would take for its cache.
+bool build_worker_state::clears_up(std::int64_t fleet) const {
+  return std::any_of(live_.begin(), live_.end(), [&](const auto& entry) {
+    return entry.second.closing && entry.second.task->order.fleet == fleet;
+  });
+}
+
 /// Slots are given in the order in which builds came.
 void build_worker_state::schedule() {
   for (auto& [serial, b] : live_) {
-    if (!b.ready || b.ending) {
+    if (!b.ready || b.ending || clears_up(b.task->order.fleet)) {
       continue;
     }
     for (std::size_t i = 0; i < b.services.size() && running_ < options.slots; ++i) {
@@ -443,6 +450,9 @@ void build_worker_state::close_when_idle(live_build& b) {
   }
   b.ending = true;
   b.closing = true;
+  if (b.outcome.error.empty()) {
+    tell_outcome(b);  // the images are in the registry: nobody waits for what is left to clear up
+  }
   const auto fleet = b.task->order.fleet;
   const auto same = std::count_if(live_.begin(), live_.end(), [&](const auto& entry) {
     return entry.second.task->order.fleet == fleet;
@@ -454,22 +464,28 @@ void build_worker_state::close_when_idle(live_build& b) {
   }
 }
 
+/// Once.
+void build_worker_state::tell_outcome(live_build& b) {
+  if (b.silent || std::exchange(b.told, true)) {
+    return;
+  }
+  log::info(
+    "build ended",
+    {{"build", std::to_string(b.outcome.build)},
+     {"attempt", std::to_string(b.outcome.attempt)},
+     {"outcome", b.outcome.error.empty() ? "success" : b.outcome.error}});
+  tell(b.outcome);
+  last_words_.push_back({b.outcome, parts->steady_ms()});
+}
+
 void build_worker_state::closed(std::uint64_t serial) {
   const auto it = live_.find(serial);
   if (it == live_.end()) {
     return;
   }
-  const auto& b = it->second;
-  if (!b.silent) {
-    log::info(
-      "build ended",
-      {{"build", std::to_string(b.outcome.build)},
-       {"attempt", std::to_string(b.outcome.attempt)},
-       {"outcome", b.outcome.error.empty() ? "success" : b.outcome.error}});
-    tell(b.outcome);
-    last_words_.push_back({b.outcome, parts->steady_ms()});
-  }
+  tell_outcome(it->second);
   live_.erase(it);
+  schedule();
   finish_halt();
 }
 

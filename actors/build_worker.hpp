@@ -78,6 +78,7 @@ private:
     bool ending = false;   ///< nothing new begins
     bool closing = false;  ///< its job clears up
     bool jobless = false;  ///< its job died
+    bool told = false;     ///< the core knows its outcome, or will
     bool silent = false;   ///< the core has it no more: no word of it
     messages::build_ended outcome;
     std::int64_t deadline = 0;  ///< steady ms, 0 = none
@@ -101,6 +102,8 @@ private:
   void skip_waiting(live_build& b);
   void service_over(live_build& b, std::size_t index);
   void close_when_idle(live_build& b);
+  void tell_outcome(live_build& b);
+  [[nodiscard]] bool clears_up(std::int64_t fleet) const;
   void schedule();
   void start(live_build& b, std::size_t index);
   void finish_halt();

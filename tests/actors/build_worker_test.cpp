@@ -74,6 +74,26 @@ TEST_CASE("a service is built, tagged, pushed and told") {
   CHECK(std::filesystem::is_empty(w.folder.path()));
 }
 
+TEST_CASE("a success does not wait for what is left to clear up, a failure does") {
+  const std::string end = "the core hears of the end";
+  const std::string name = "rmi registry/v2/main:latest";
+  worker_world w;
+  w.up();
+  w.core(order_of({"main"}));
+  w.give_source(7);
+  w.give_token(7, "main", "secret");
+  auto& calls = w.engine->calls;
+  CHECK(std::find(std::find(calls.begin(), calls.end(), end), calls.end(), name) != calls.end());
+  calls.clear();
+  w.engine->build_errors.push_back({errc::invalid_argument, "wrong"});
+  auto again = order_of({"main"});
+  again.build = 8;
+  w.core(again);
+  w.give_source(8);
+  REQUIRE_FALSE(calls.empty());
+  CHECK(calls.back() == end);
+}
+
 TEST_CASE("a source is fetched in parts, eight asked for at once") {
   worker_world w;
   w.up();

@@ -217,6 +217,9 @@ public:
       }
       auto all = messages::unpack_envelopes(sealed, 16);
       for (auto& e : *all) {
+        if (e.type == messages::build_ended::type) {
+          engine->calls.emplace_back("the core hears of the end");
+        }
         sent.push_back(std::move(e));
       }
       return true;
