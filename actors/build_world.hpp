@@ -26,8 +26,9 @@ constexpr std::int64_t build_queue_ms_max = 3'600'000;
 constexpr std::int64_t worker_away_ms_max = 5'000;
 /// A build is tried so often before it fails for want of a worker that lives.
 constexpr std::int64_t build_attempts_max = 2;
-/// How long a build that is `pushed` waits for its git push to end.
-constexpr std::chrono::seconds settle_wait_max{120};
+/// How long a build that is `pushed` waits for its git push to end: longer than any git lives (gateways/git, 4 hours). Until it
+/// is gone it may still move the ref.
+constexpr std::chrono::seconds settle_wait_max{5 * 3600};
 
 /// What builds need of their process; outlives them.
 struct build_world {

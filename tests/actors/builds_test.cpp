@@ -365,6 +365,8 @@ TEST_CASE("a git build waits for its ref, and is released when the ref is at its
   w.succeed("one", t.build);
   CHECK(w.status(t.build) == "pushed");
   CHECK(w.release_status(t.build) == "running");
+  w.advance(std::chrono::hours(4));  // git may take so long
+  CHECK(w.status(t.build) == "pushed");
   w.ref = std::string(40, 'c');
   std::string settled;
   w.builds->settle(t.release, [&](const auto& s) { settled = s.value(); });
