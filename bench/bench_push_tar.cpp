@@ -156,8 +156,8 @@ int main(int argc, char** argv) {
   }
   const auto folder = s.folder + "/bench-push-" + std::to_string(::getpid());
   fs::create_directories(folder);
-  const auto files = std::to_string(s.quick ? 500 : 20'000);
-  const auto large = std::to_string(s.quick ? 4 : 40);
+  const auto files = std::to_string(s.quick ? 500 : 5'000);
+  const auto large = std::to_string(s.quick ? 4 : 20);
   std::printf(
     "source of a push, %s build, seed none, small: %s files of 1 to 12 KB, large: %s files of 8 "
     "MiB\n",
