@@ -177,7 +177,7 @@ def ended(s):
 
 def check_dripping(server, r):
     """As many uploads as there may be, each fed a byte a second: they keep others out for half a minute at most, and what they sent stays."""
-    data = os.urandom(BODIES_MAX)
+    data = os.urandom(BODIES_MAX + 8)  # more than there may be: each upload beside them may keep one of them out
     uploads = [r.begin() for _ in data]
     slow = [raw(server, head(r, "PATCH", at, Content_Length=1_000_000)) for at in uploads]
 
@@ -200,8 +200,7 @@ def check_dripping(server, r):
         time.sleep(1)
         feed()
     statuses = [ended(s) for s in slow]
-    # One more than there may be were there for a moment, so a few may have been refused at once.
-    assert set(statuses) <= {408, 429, None} and statuses.count(429) <= 5, statuses
+    assert set(statuses) <= {408, 429, None} and statuses.count(429) <= 16, statuses
     kept = [r.http.get(at) for at, status in zip(uploads, statuses) if status == 408]
     assert kept and all(int(header(answer, "Range").split("-")[1]) >= 10 for answer in kept), kept[:3]
 
