@@ -105,7 +105,7 @@ std::shared_ptr<actors::build_world> side::make_world() {
   };
   w->ref_of = p_.ref_of;
   w->limits = {o_.build_seconds, o_.build_memory_bytes, o_.build_output_bytes};
-  w->plain_http = !o_.https.has_value();
+  w->plain_http = p_.services->api_url.starts_with("http://");
   w->registry_ca = p_.registry_ca;
   return w;
 }

@@ -69,6 +69,12 @@ struct actor_config : caf::actor_system_config {
   }
 };
 
+/// Host and port of an http or https URL.
+std::string authority_of(const std::string& url) {
+  const auto begin = url.find("://") + 3;
+  return url.substr(begin, url.find('/', begin) - begin);
+}
+
 /// What caches must forget once these commits are durable.
 actors::committed_hook forget_hook(
   std::shared_ptr<const domain::schema> model,
@@ -374,7 +380,16 @@ result<void> node::impl::open_http() {
   const bool usual = number == (certificates ? 443 : 80);
   const auto port = usual ? "" : ":" + std::to_string(number);
   const std::string scheme = certificates ? "https://" : "http://";
-  services->registry_host = o.domain.empty() ? address : "registry2." + o.domain + port;
+  services->registry_host = !o.domain.empty()      ? "registry2." + o.domain + port
+                            : o.public_url.empty() ? address
+                                                   : authority_of(o.public_url);
+  if (
+    services->registry_host.starts_with("0.0.0.0:")
+    || services->registry_host.starts_with("[::]:")) {
+    log::warn(
+      "images are named after an address that reaches nobody: give --public-url or --domain",
+      {{"address", services->registry_host}});
+  }
   services->api_url = !o.public_url.empty() ? o.public_url
                       : o.domain.empty()    ? scheme + address
                                             : scheme + "api." + o.domain + port;
