@@ -27,6 +27,8 @@ using messages::as_text;
 using messages::outcome;
 
 constexpr std::chrono::seconds tick_every{1};
+/// A build that nobody works on, and that the log could not be told about.
+constexpr std::chrono::seconds end_again_after{5};
 
 struct submit_order {
   std::shared_ptr<build_order> order;
@@ -123,7 +125,14 @@ void builds_state::end_orphan(const build_facts& b, const std::string& reason) {
   entities.ask(
     {messages::entity_kind::fleet, b.fleet},
     end,
-    [this, release = b.release, end](const outcome& o) {
+    [this, b, reason, end](const outcome& o) {
+      const auto release = b.release;
+      if (!o.ok() && is_unknown(o.failure.code)) {
+        self->delayed_send(self, end_again_after, build_again{[this, b, reason] {
+                             end_orphan(b, reason);
+                           }});
+        return;
+      }
       if (!o.ok()) {
         runtime::log::error("a build could not be ended", {{"reason", o.failure.detail}});
         return;
@@ -361,6 +370,7 @@ caf::behavior builds_actor(
     [self](const record_batch& m) { self->state.take(m); },
     [self](std::uint64_t number, const outcome& o) { self->state.entities.answered(number, o); },
     [self](const ask_overdue& a) { self->state.entities.overdue(a); },
+    [self](const build_again& a) { a.what(); },
     [self](tick_atom) { self->state.tick(); },
   };
 }

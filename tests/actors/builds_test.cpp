@@ -413,6 +413,19 @@ TEST_CASE("a restart ends what was under way, and asks the ref about what was pu
   CHECK(w.status(pushed.build) == "released");
 }
 
+TEST_CASE("a build that a restart could not end is ended once the log answers again") {
+  world w;
+  const auto t = w.submit();
+  w.stop_builds();
+  w.journal.failure = messages::error{messages::errc::unavailable, "the disk is away"};
+  w.start();
+  CHECK(w.status(t.build) == "queued");
+  w.journal.failure.reset();
+  w.advance(std::chrono::seconds(10));
+  CHECK(w.status(t.build) == "failed");
+  CHECK(w.logs.ends[t.release] == "failed");
+}
+
 TEST_CASE("a fleet has a number of builds at once, and no more") {
   world w;
   for (std::size_t i = 0; i < actors::builds_per_fleet_max; ++i) {
