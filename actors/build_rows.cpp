@@ -2,6 +2,7 @@
 
 #include "domain/build_life.hpp"
 #include "domain/numbers.hpp"
+#include "domain/release_images.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,26 +20,6 @@ namespace status = domain::build_status;
 
 const domain::numbers::table& n() {
   return domain::numbers::get();
-}
-
-/// Image rows of a release, by service.
-std::map<std::string, row> images_of(const domain::row_source& rows, std::int64_t release) {
-  std::map<std::string, row> out;
-  const std::array<value, 1> key{release};
-  const auto& l = n().release_image;
-  for (const auto id : rows.all(l.resource, l.is_part_of__release, key)) {
-    const auto link = rows.get(l.resource, id);
-    const auto image =
-      link ? rows.get(n().image.resource, as_int(field(*link, l.image))) : std::nullopt;
-    const auto service =
-      image
-        ? rows.get(n().service.resource, as_int(field(*image, n().image.is_a_build_of__service)))
-        : std::nullopt;
-    if (service) {
-      out.emplace(as_text(field(*service, n().service.service_name)), *image);
-    }
-  }
-  return out;
 }
 
 /// The fleet's newest successful release but this one, 0 = none.
@@ -97,9 +78,10 @@ std::vector<build_facts> unfinished_builds(const domain::row_source& rows) {
 std::vector<messages::image_place>
 places_of(const domain::row_source& rows, std::int64_t fleet, std::int64_t release) {
   const auto& i = n().image;
-  const auto before = images_of(rows, last_success(rows, fleet, release));
+  const auto of_last = domain::images_of_release(rows, last_success(rows, fleet, release));
+  const std::map<std::string, row> before(of_last.begin(), of_last.end());
   std::vector<messages::image_place> out;
-  for (const auto& [service, image] : images_of(rows, release)) {
+  for (const auto& [service, image] : domain::images_of_release(rows, release)) {
     messages::image_place place;
     place.service = service;
     place.location = as_text(field(image, i.is_stored_at__image_location));

@@ -50,7 +50,6 @@ struct build_world {
   messages::build_limits limits;
   bool plain_http = false;                   ///< the registry has no TLS
   std::function<std::string()> registry_ca;  ///< PEM, "" or unset = none
-  std::string release_url;  ///< what a release's commit is put behind for people, "" = none
 };
 
 }  // namespace slipway::actors

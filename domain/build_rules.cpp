@@ -1,5 +1,6 @@
 #include "domain/access.hpp"
 #include "domain/build_life.hpp"
+#include "domain/release_images.hpp"
 #include "domain/rule_hooks.hpp"
 #include "domain/rules.hpp"
 
@@ -263,28 +264,9 @@ private:
     return all.dump();
   }
 
-  /// Images of the release, by service.
-  [[nodiscard]] std::vector<std::pair<std::string, row>> images_of(std::int64_t release) const {
-    std::vector<std::pair<std::string, row>> out;
-    const std::array<value, 1> key{release};
-    const auto& l = n().release_image;
-    for (const auto id : d_.all(l.resource, l.is_part_of__release, key)) {
-      const auto link = d_.get(l.resource, id);
-      auto image = link ? d_.get(n().image.resource, as_int(field(*link, l.image))) : std::nullopt;
-      const auto service =
-        image
-          ? d_.get(n().service.resource, as_int(field(*image, n().image.is_a_build_of__service)))
-          : std::nullopt;
-      if (service) {
-        out.emplace_back(as_text(field(*service, n().service.service_name)), std::move(*image));
-      }
-    }
-    return out;
-  }
-
   checked move_images(std::int64_t release, const std::string& after) {
     const bool again = after == build_status::queued;
-    for (const auto& [service, image] : images_of(release)) {
+    for (const auto& [service, image] : images_of_release(d_, release)) {
       const auto at =
         std::find_if(cmd_.services.begin(), cmd_.services.end(), [&name = service](const auto& s) {
           return s.name == name;

@@ -91,9 +91,8 @@ struct start_build {
   std::string source;  ///< push, git or url
   std::string ref;     ///< of a git push, "" = none
   bool draft = false;
-  bool emulated = false;
   build_plan plan;  ///< without secrets
-  SLIPWAY_FIELDS(by, commit, source, ref, draft, emulated, plan)
+  SLIPWAY_FIELDS(by, commit, source, ref, draft, plan)
 };
 
 /// How far one service of a build is.

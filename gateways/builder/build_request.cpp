@@ -81,8 +81,6 @@ result<build_request> parse_build_request(std::string_view query) {
       out.dockerfile_path = text;
     } else if (name == "nocache") {
       out.no_cache = yes;
-    } else if (name == "emulated") {
-      out.emulated = yes;
     } else if (name == "headless") {
       out.headless = yes;
     } else if (name == "isdraft") {

@@ -16,7 +16,6 @@ struct build_request {
   std::string slug;
   std::string dockerfile_path;
   bool no_cache = false;
-  bool emulated = false;
   bool headless = false;
   bool draft = false;
 };

@@ -279,7 +279,6 @@ awaitable<result<actors::build_ticket>> builder_gateway::submit(
   b.command.source = o.source;
   b.command.ref = o.ref;
   b.command.draft = o.request.draft;
-  b.command.emulated = o.request.emulated;
   b.command.plan = std::move(source.plan);
   using ticket = result<actors::build_ticket>;
   std::function<void(std::function<void(ticket)>)> ask =

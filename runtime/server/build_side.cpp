@@ -6,7 +6,7 @@
 #include "runtime/bus.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/curve.hpp"
-#include "runtime/log.hpp"
+#include "runtime/server/builder_office.hpp"
 
 #include <algorithm>
 #include <map>
@@ -59,7 +59,7 @@ private:
 };
 
 result<void> side::open() {
-  auto keys = load_or_make_curve_keys(o_.data_dir + "/keys/builders");
+  auto keys = builder_keys(o_.data_dir);
   if (!keys) {
     return tl::unexpected(keys.error());
   }

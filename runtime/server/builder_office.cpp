@@ -52,8 +52,12 @@ std::optional<row> builder_named(const domain::row_source& rows, const std::stri
 
 }  // namespace
 
+result<curve_keys> builder_keys(const std::string& data_dir) {
+  return load_or_make_curve_keys(data_dir + "/keys/builders");
+}
+
 result<std::string> builder_public_key(const std::string& data_dir) {
-  auto keys = load_or_make_curve_keys(data_dir + "/keys/builders");
+  auto keys = builder_keys(data_dir);
   return keys ? result<std::string>(std::move(keys->public_key)) : tl::unexpected(keys.error());
 }
 

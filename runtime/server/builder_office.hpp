@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/curve.hpp"
 #include "runtime/server/admin_office.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,7 +9,9 @@
 
 namespace slipway::runtime {
 
-/// What build workers pin; the pair is made when there is none yet.
+/// The server's side of the bus that build workers join; the pair is made when there is none yet.
+[[nodiscard]] messages::result<curve_keys> builder_keys(const std::string& data_dir);
+/// The half that workers pin.
 [[nodiscard]] messages::result<std::string> builder_public_key(const std::string& data_dir);
 
 /// `slipwayd admin builder ...` (docs/builders.md). `add` makes a key pair and answers the join token, which is kept nowhere. Errors:
