@@ -3,13 +3,7 @@
 #include "domain/build_life.hpp"
 #include "messages/json.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <algorithm>
-#include <atomic>
 
 namespace slipway::gateways::builder {
 
@@ -32,18 +26,6 @@ bool flag_of(const json& j, const char* name) {
 
 }  // namespace
 
-struct build_output::waiter : std::enable_shared_from_this<waiter> {
-  explicit waiter(asio::any_io_executor e) : timer(std::move(e)) {}
-
-  void call() {
-    called.store(true);
-    asio::post(timer.get_executor(), [self = shared_from_this()] { self->timer.cancel(); });
-  }
-
-  asio::steady_timer timer;  ///< touched on its executor only
-  std::atomic<bool> called{false};
-};
-
 build_output::build_output(
   asio::any_io_executor executor,
   storage::build_logs& logs,
@@ -52,8 +34,8 @@ build_output::build_output(
   : logs_(logs),
     release_(release),
     offset_(offset),
-    waiter_(std::make_shared<waiter>(std::move(executor))),
-    following_(logs.follow(release, [w = waiter_] { w->call(); })) {}
+    waiter_(std::move(executor)),
+    following_(logs.follow(release, waiter_.caller())) {}
 
 build_output::~build_output() = default;
 
@@ -66,13 +48,7 @@ messages::result<storage::build_logs::part> build_output::next() {
 }
 
 asio::awaitable<void> build_output::wait(std::int64_t ms) {
-  const auto w = waiter_;
-  w->timer.expires_after(std::chrono::milliseconds(ms));
-  if (!w->called.exchange(false)) {
-    boost::system::error_code ignored;
-    co_await w->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    w->called.store(false);
-  }
+  return waiter_.wait(ms);
 }
 
 std::string message_element(std::string_view text, bool replace, bool error) {

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "gateways/services.hpp"
+#include "gateways/call_waiter.hpp"
+#include "messages/error.hpp"
 #include "storage/build_logs.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -30,11 +31,10 @@ public:
   [[nodiscard]] boost::asio::awaitable<void> wait(std::int64_t ms);
 
 private:
-  struct waiter;
   storage::build_logs& logs_;
   std::int64_t release_;
   std::uint64_t offset_;
-  std::shared_ptr<waiter> waiter_;
+  call_waiter waiter_;
   std::shared_ptr<void> following_;
 };
 

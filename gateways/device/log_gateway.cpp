@@ -1,6 +1,7 @@
 #include "gateways/device/log_gateway.hpp"
 
 #include "domain/numbers.hpp"
+#include "gateways/call_waiter.hpp"
 #include "gateways/device/log_records.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/http_inflate.hpp"
@@ -334,7 +335,9 @@ awaitable<void> log_gateway::send_stream(reading& out) {
   auto& x = out.x;
   auto& hub = *s_->logs;
   x.become_long_lived(stream_idle_seconds);
-  log_waiter waiter(x.executor(), *out.tail);
+  call_waiter waiter(x.executor());
+  const auto wake = std::make_shared<log_tail::waker>(waiter.caller());
+  out.tail->add(wake);
   log_feed feed(out.tail, out.after, out.query.start_ms, s_->now(), hub.feed_limits());
   response head;
   head.content_type = "application/x-ndjson";

@@ -189,36 +189,4 @@ log_hub::counters log_hub::count() {
   return c;
 }
 
-struct log_waiter::state {
-  explicit state(asio::any_io_executor e) : executor(e), timer(std::move(e)) {}
-  asio::any_io_executor executor;
-  asio::steady_timer timer;
-  std::atomic<bool> called{false};
-};
-
-log_waiter::log_waiter(asio::any_io_executor executor, log_tail& tail)
-  : state_(std::make_shared<state>(std::move(executor))),
-    wake_(std::make_shared<log_tail::waker>([s = state_] {
-      // A reader that is busy looks again by itself: one call is enough until it has.
-      if (!s->called.exchange(true)) {
-        asio::post(s->executor, [s] { s->timer.cancel(); });
-      }
-    })) {
-  tail.add(wake_);
-}
-
-log_waiter::~log_waiter() = default;
-
-asio::awaitable<void> log_waiter::wait(std::int64_t ms) {
-  auto s = state_;
-  if (s->called.exchange(false) || ms <= 0) {
-    co_return;
-  }
-  s->timer.expires_after(std::chrono::milliseconds(ms));
-  // A call between the look and this wait has posted its cancel behind us on this very executor.
-  boost::system::error_code ignored;
-  co_await s->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  s->called.exchange(false);
-}
-
 }  // namespace slipway::gateways::device

@@ -111,18 +111,4 @@ private:
   std::unordered_map<std::int64_t, std::weak_ptr<log_tail>> tails_;
 };
 
-/// How a reader's coroutine waits: for its tail's call or for a time, whichever is first.
-class log_waiter {
-public:
-  log_waiter(boost::asio::any_io_executor executor, log_tail& tail);
-  ~log_waiter();
-  /// On the executor. Returns at once when there was a call since the last wait.
-  [[nodiscard]] boost::asio::awaitable<void> wait(std::int64_t ms);
-
-private:
-  struct state;
-  std::shared_ptr<state> state_;
-  std::shared_ptr<log_tail::waker> wake_;
-};
-
 }  // namespace slipway::gateways::device
