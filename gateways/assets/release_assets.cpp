@@ -4,6 +4,7 @@
 #include "domain/numbers.hpp"
 #include "gateways/api/odata/body.hpp"
 #include "gateways/api/odata/executor.hpp"
+#include "gateways/counted_slot.hpp"
 #include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
 #include "runtime/http_text.hpp"
@@ -67,21 +68,6 @@ awaitable<result<json>> read_object(exchange& x) {
   co_return j;
 }
 
-/// Counts bodies under way; false when there are too many.
-class body_slot {
-public:
-  body_slot(std::atomic<std::size_t>& count, std::size_t limit)
-    : count_(count), granted_(count.fetch_add(1) < limit) {}
-  ~body_slot() { count_.fetch_sub(1); }
-  body_slot(const body_slot&) = delete;
-  body_slot& operator=(const body_slot&) = delete;
-  explicit operator bool() const { return granted_; }
-
-private:
-  std::atomic<std::size_t>& count_;
-  bool granted_;
-};
-
 }  // namespace
 
 struct release_assets::call {
@@ -135,7 +121,7 @@ release_assets::outcome release_assets::run(exchange& x, std::string path) {
   if (action == "cancelUpload") {
     co_return co_await cancel_upload(c);
   }
-  const body_slot slot(bodies_, bodies_max);
+  const counted_slot slot(bodies_, bodies_max);
   if (!slot) {
     co_return fail(errc::too_many_requests, "too many uploads at once");
   }
@@ -367,7 +353,7 @@ awaitable<void> release_assets::put_part(exchange& x, route_args args) {
 
 release_assets::outcome
 release_assets::receive_part(exchange& x, std::shared_ptr<asset_upload> upload, std::int64_t n) {
-  const body_slot slot(bodies_, bodies_max);
+  const counted_slot slot(bodies_, bodies_max);
   if (!slot) {
     co_return fail(errc::too_many_requests, "too many uploads at once");
   }

@@ -5,6 +5,7 @@
 #include "domain/build_life.hpp"
 #include "domain/numbers.hpp"
 #include "gateways/builder/build_output.hpp"
+#include "gateways/counted_slot.hpp"
 #include "gateways/live_right.hpp"
 #include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
@@ -355,12 +356,11 @@ awaitable<void> builder_gateway::read_log(exchange& x, std::int64_t release) {
   if (!part) {
     co_return co_await x.respond(error_response(part.error()));
   }
-  if (readers_.fetch_add(1) >= readers_max) {
-    readers_.fetch_sub(1);
+  const counted_slot slot(readers_, readers_max);
+  if (!slot) {
     co_return co_await x.respond(
       error_response(errc::too_many_requests, "too many read logs at once"));
   }
-  const std::shared_ptr<void> leave(nullptr, [this](void*) { readers_.fetch_sub(1); });
   const auto follows = asked(x, "follow");
   const bool live = follows == "true" || follows == "1";
   live_right right(s_, authenticator::secret_of(x.header("authorization"), x.head().query), may);

@@ -1,5 +1,6 @@
 #include "gateways/builder/source_intake.hpp"
 
+#include "gateways/counted_slot.hpp"
 #include "gateways/registry/completion.hpp"
 #include "runtime/crypto.hpp"
 #include "storage/posix_file.hpp"
@@ -23,20 +24,6 @@ using runtime::awaitable;
 
 constexpr std::size_t read_bytes = 256U << 10U;
 constexpr std::uint64_t look_at_disk_every = 256ULL << 20U;
-
-/// Counts up for as long as it lives.
-class place {
-public:
-  explicit place(std::atomic<std::size_t>& count) : count_(count), number_(count.fetch_add(1)) {}
-  ~place() { count_.fetch_sub(1); }
-  place(const place&) = delete;
-  place& operator=(const place&) = delete;
-  [[nodiscard]] std::size_t number() const { return number_; }
-
-private:
-  std::atomic<std::size_t>& count_;
-  std::size_t number_;
-};
 
 /// Removes the file unless it is kept.
 struct temporary {
@@ -67,8 +54,8 @@ source_intake::~source_intake() {
 }
 
 awaitable<result<std::string>> source_intake::receive(runtime::exchange& x) {
-  const place mine(bodies_);
-  if (mine.number() >= bodies_max) {
+  const counted_slot slot(bodies_, bodies_max);
+  if (!slot) {
     co_return fail(errc::too_many_requests, "too many sources arrive at once: try again");
   }
   temporary body{o_.folder + "/" + runtime::random_hex(32) + ".body"};

@@ -1,3 +1,4 @@
+#include "gateways/counted_slot.hpp"
 #include "gateways/registry/content_range.hpp"
 #include "gateways/registry/registry_core.hpp"
 
@@ -34,21 +35,6 @@ response created(const std::string& shown, std::string_view digest) {
   r.headers.emplace_back("Docker-Content-Digest", std::string(digest));
   return r;
 }
-
-/// Counts bodies under way; false when there are too many.
-class body_slot {
-public:
-  body_slot(std::atomic<std::size_t>& count, std::size_t limit)
-    : count_(count), granted_(count.fetch_add(1) < limit) {}
-  ~body_slot() { count_.fetch_sub(1); }
-  body_slot(const body_slot&) = delete;
-  body_slot& operator=(const body_slot&) = delete;
-  explicit operator bool() const { return granted_; }
-
-private:
-  std::atomic<std::size_t>& count_;
-  bool granted_;
-};
 
 }  // namespace
 
@@ -145,7 +131,7 @@ awaitable<result<void>> registry_core::admit_body(const registry_request& r, std
 
 awaitable<result<void>> registry_core::receive(registry_request& r, storage::blob_writer& writer) {
   auto& x = r.x;
-  const body_slot slot(bodies_, options_.bodies_max);
+  const counted_slot slot(bodies_, options_.bodies_max);
   if (!slot) {
     co_return fail(errc::too_many_requests, "too many uploads at once");
   }

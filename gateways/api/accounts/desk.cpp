@@ -1,6 +1,7 @@
 #include "gateways/api/accounts/desk.hpp"
 
 #include "domain/numbers.hpp"
+#include "gateways/counted_slot.hpp"
 #include "gateways/registry/completion.hpp"
 #include "messages/json.hpp"
 #include "runtime/crypto.hpp"
@@ -116,24 +117,9 @@ void desk::unlock(const row& user) {
   }
 }
 
-/// A place among those whose passwords are hashed.
-class desk::hashing {
-public:
-  explicit hashing(std::atomic<int>& count)
-    : count_(count), got_(count.fetch_add(1) < hashes_waiting_max) {}
-  ~hashing() { count_.fetch_sub(1); }
-  hashing(const hashing&) = delete;
-  hashing& operator=(const hashing&) = delete;
-  [[nodiscard]] bool got() const { return got_; }
-
-private:
-  std::atomic<int>& count_;
-  bool got_;
-};
-
 awaitable<attempt<bool>> desk::matches(std::string hash, std::string password) {
-  const hashing place(hashing_);
-  if (!place.got()) {
+  const counted_slot place(hashing_, hashes_waiting_max);
+  if (!place) {
     co_return tl::unexpected(
       attempt_refused{{errc::too_many_requests, "too many logins at once"}, 1});
   }
@@ -208,8 +194,8 @@ awaitable<result<std::string>> desk::hash(std::string password) {
   if (password.size() < password_bytes_min || password.size() > password_bytes_max) {
     co_return messages::fail(errc::rule_violated, "a password has 8 to 1024 characters.");
   }
-  const hashing place(hashing_);
-  if (!place.got()) {
+  const counted_slot place(hashing_, hashes_waiting_max);
+  if (!place) {
     co_return messages::fail(errc::too_many_requests, "too many passwords at once");
   }
   std::function<std::string()> make = [password = std::move(password)] {

@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ constexpr std::size_t password_bytes_max = 1024;
 /// Attempts of one address at any names; an office behind one address shares them.
 constexpr int address_tries_max = 50;
 /// Passwords that are being hashed or wait for it; each takes 64 MiB and 0.1 s. More are answered 429.
-constexpr int hashes_waiting_max = 64;
+constexpr std::size_t hashes_waiting_max = 64;
 
 /// What the gateways of accounts share: the services, and all checking of secrets, which is counted and bounded (ADR 57).
 class desk {
@@ -57,15 +58,14 @@ public:
   [[nodiscard]] runtime::awaitable<messages::result<std::string>> hash(std::string password);
 
 private:
-  class hashing;
   [[nodiscard]] runtime::awaitable<attempt<bool>> matches(std::string hash, std::string password);
   [[nodiscard]] runtime::awaitable<attempt<void>>
   check(runtime::exchange& x, std::string what, std::string hash, std::string password);
 
   std::shared_ptr<const services> s_;
-  attempt_limiter secrets_;      ///< by user name, by user
-  attempt_limiter addresses_;    ///< by client
-  std::atomic<int> hashing_{0};  ///< passwords in hand
+  attempt_limiter secrets_;              ///< by user name, by user
+  attempt_limiter addresses_;            ///< by client
+  std::atomic<std::size_t> hashing_{0};  ///< passwords in hand
 };
 
 /// The user of a login name: an e-mail address when it has an @, else a user name; letters of either case.
