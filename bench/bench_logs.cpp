@@ -3,6 +3,7 @@
 //   bench_logs [--quick] [--dir FOLDER]
 
 #include "actors/log_writer.hpp"
+#include "gateways/call_waiter.hpp"
 #include "gateways/device/log_hub.hpp"
 #include "messages/codec.hpp"
 #include "messages/json.hpp"
@@ -226,7 +227,9 @@ private:
     if (!tail) {
       die(tail.error().detail);
     }
-    gateways::device::log_waiter waiter(context.get_executor(), **tail);
+    gateways::call_waiter waiter(context.get_executor());
+    const auto wake = std::make_shared<gateways::device::log_tail::waker>(waiter.caller());
+    (*tail)->add(wake);
     gateways::device::log_feed feed(*tail, (*tail)->head(), 0, runtime::now_ms());
     while (runtime::steady_ms() < until) {
       const auto text = feed.next(runtime::now_ms());
