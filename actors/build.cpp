@@ -43,6 +43,7 @@ struct build_state {
   void lost_worker(const std::string& reason);
   void cancel(const std::string& reason);
   void settle(builds::answer<std::string> done);
+  void ask_ref();
   void said(const build_word& w);
   // Words of the worker.
   void run();
@@ -242,10 +243,23 @@ void build_state::settle(builds::answer<std::string> done) {
     cancel("the push ended before the build did");
     return;
   }
-  const bool moved = w->ref_of(order.fleet, order.command.ref) == order.command.commit;
-  finish(
-    moved ? status::released : status::failed,
-    moved ? "" : "the push did not move " + order.command.ref);
+  ask_ref();
+}
+
+/// Only the ref says whether the push came through.
+void build_state::ask_ref() {
+  if (ending) {
+    return;
+  }
+  const auto& c = order.command;
+  const auto moved = ref_moved(*w, order.fleet, c.ref, c.commit);
+  if (!moved) {
+    self->delayed_send(self, ref_again_after, build_again{[this] { ask_ref(); }});
+  } else {
+    finish(
+      *moved ? status::released : status::failed,
+      *moved ? "" : "the push did not move " + c.ref);
+  }
 }
 
 // Words of the worker.

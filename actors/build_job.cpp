@@ -4,7 +4,6 @@
 #include "runtime/log.hpp"
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +19,6 @@ using messages::errc;
 using messages::error;
 using messages::fail;
 using messages::result;
-using nlohmann::json;
 namespace log = runtime::log;
 
 namespace {
@@ -45,59 +43,11 @@ bool write_all(int file, std::uint64_t offset, std::string_view bytes) {
   return true;
 }
 
-/// Networks may be gone already, and containers with them.
-result<void> gone(result<void> removed) {
-  return !removed && removed.error().code == errc::not_found ? result<void>{} : removed;
-}
-
-result<void> remove_containers_in(builder_engine& engine, const std::vector<std::string>& nets) {
-  const auto all = engine.containers();
-  if (!all) {
-    return tl::unexpected(all.error());
-  }
-  for (const auto& c : *all) {
-    if (std::find(nets.begin(), nets.end(), c.network_mode) != nets.end()) {
-      if (auto removed = gone(engine.remove_container(c.id)); !removed) {
-        return removed;
-      }
-    }
-  }
-  return {};
-}
-
 bool is_cache(const std::string& reference) {
   return reference.starts_with(builder_cache);
 }
 
 }  // namespace
-
-result<void> clear_engine(
-  builder_engine& engine,
-  const std::string& builder_id,
-  const std::vector<std::string>& keep) {
-  const auto found = engine.networks(std::string(builder_label) + "=" + builder_id);
-  if (!found) {
-    return tl::unexpected(found.error());
-  }
-  std::vector<std::string> names;
-  for (const auto& n : *found) {
-    if (std::find(keep.begin(), keep.end(), n.name) == keep.end()) {
-      names.push_back(n.name);
-    }
-  }
-  if (names.empty()) {
-    return {};
-  }
-  if (auto removed = remove_containers_in(engine, names); !removed) {
-    return removed;
-  }
-  for (const auto& name : names) {
-    if (auto removed = gone(engine.remove_network(name)); !removed) {
-      return removed;
-    }
-  }
-  return {};
-}
 
 void clear_names(builder_engine& engine, const std::string& work_dir) {
   std::error_code ignored;  // no folder, no names
@@ -272,21 +222,13 @@ result<void> build_job_state::make_ready() {
     }
   }
   note_names();
-  if (task->network.empty()) {
+  if (!parts->networks) {
     return {};
   }
   if (auto guarded = parts->guard_networks(); !guarded) {
     return tl::unexpected(messages::with_context("network policy", guarded.error()));
   }
-  const json network{
-    {"Name", task->network},
-    {"Driver", "bridge"},
-    {"Labels", {{builder_label, parts->id}}},
-    {"Options",
-     {{"com.docker.network.bridge.name", task->bridge},
-      {"com.docker.network.bridge.enable_icc", "false"}}}};
-  auto made = engine.create_network(network);
-  if (!made && made.error().code != errc::conflict) {
+  if (auto made = parts->networks->make(engine, task->network); !made) {
     return tl::unexpected(messages::with_context("network of the build", made.error()));
   }
   return {};
@@ -320,11 +262,8 @@ void build_job_state::close(bool alone) {
 void build_job_state::clear_up() {
   auto& engine = *stop->engine;
   auto cleared = result<void>{};
-  if (!task->network.empty()) {
-    cleared = remove_containers_in(engine, {task->network});
-    if (cleared) {
-      cleared = gone(engine.remove_network(task->network));
-    }
+  if (parts->networks) {
+    cleared = build_networks::remove(engine, task->network);
   }
   if (!cleared && ++tries_ < engine_tries_max) {
     self->delayed_send(self, engine_pause, again_atom::value);
@@ -345,9 +284,12 @@ void build_job_state::clear_up() {
   } else {
     log::warn(
       "a build's network stays until the worker starts again",
-      {{"network", task->network}, {"why", cleared.error().detail}});
+      {{"network", task->network.name}, {"why", cleared.error().detail}});
   }
   self->send(worker, job_closed{task->serial});
+  if (parts->networks && cleared) {
+    parts->networks->make_ahead(engine);
+  }
   self->quit();
 }
 

@@ -13,11 +13,6 @@ namespace slipway::actors {
 constexpr int engine_tries_max = 30;
 constexpr auto engine_pause = std::chrono::seconds{1};
 
-/// Removes what this worker, or an earlier life of it, left in the engine: containers in its networks and the networks, except `keep`.
-[[nodiscard]] messages::result<void> clear_engine(
-  builder_engine& engine,
-  const std::string& builder_id,
-  const std::vector<std::string>& keep);
 /// Removes the names that an earlier life gave images for a push; they are in its work folder.
 void clear_names(builder_engine& engine, const std::string& work_dir);
 /// Keeps the newest `count` images of the cache.

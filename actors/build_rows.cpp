@@ -3,6 +3,7 @@
 #include "domain/build_life.hpp"
 #include "domain/numbers.hpp"
 #include "domain/release_images.hpp"
+#include "runtime/log.hpp"
 
 #include <algorithm>
 #include <array>
@@ -96,15 +97,34 @@ places_of(const domain::row_source& rows, std::int64_t fleet, std::int64_t relea
   return out;
 }
 
-messages::advance_build
+messages::result<bool> ref_moved(
+  const build_world& w,
+  std::int64_t fleet,
+  const std::string& ref,
+  const std::string& commit) {
+  const auto at = w.ref_of(fleet, ref);
+  if (!at) {
+    runtime::log::error(
+      "a repository cannot be read",
+      {{"fleet", std::to_string(fleet)}, {"reason", at.error().detail}});
+    return tl::unexpected(at.error());
+  }
+  return *at == commit;
+}
+
+messages::result<messages::advance_build>
 end_of_orphan(const build_world& w, const build_facts& b, const std::string& reason) {
-  messages::advance_build end;
-  end.build = b.build;
-  const bool moved =
-    b.status == status::pushed && (b.source != "git" || w.ref_of(b.fleet, b.ref) == b.commit);
-  end.status = moved ? status::released : status::failed;
-  end.error = moved ? std::string() : reason;
-  return end;
+  messages::result<bool> moved = b.status == status::pushed;
+  if (*moved && b.source == "git") {
+    moved = ref_moved(w, b.fleet, b.ref, b.commit);
+  }
+  return moved.map([&](bool yes) {
+    messages::advance_build end;
+    end.build = b.build;
+    end.status = yes ? status::released : status::failed;
+    end.error = yes ? std::string() : reason;
+    return end;
+  });
 }
 
 }  // namespace slipway::actors

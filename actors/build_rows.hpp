@@ -36,8 +36,14 @@ struct build_facts {
 [[nodiscard]] std::vector<messages::image_place>
 places_of(const domain::row_source& rows, std::int64_t fleet, std::int64_t release);
 
-/// How a build that nobody works on any more ends: by its ref if it only waited for that.
-[[nodiscard]] messages::advance_build
+/// Whether a git push moved its ref to the commit that was built. Errors: of the repository, which are logged here.
+[[nodiscard]] messages::result<bool> ref_moved(
+  const build_world& w,
+  std::int64_t fleet,
+  const std::string& ref,
+  const std::string& commit);
+/// How a build that nobody works on any more ends: by its ref if it only waited for that. Errors: those of `ref_moved`.
+[[nodiscard]] messages::result<messages::advance_build>
 end_of_orphan(const build_world& w, const build_facts& b, const std::string& reason);
 
 }  // namespace slipway::actors

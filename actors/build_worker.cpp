@@ -2,7 +2,6 @@
 
 #include "actors/build_job.hpp"
 #include "actors/service_builder.hpp"
-#include "runtime/crypto.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/send.hpp>
@@ -16,8 +15,6 @@ using messages::message_type;
 namespace log = runtime::log;
 
 namespace {
-
-constexpr std::size_t bridge_hex = 10;  // names of network devices have 15 characters
 
 bool is_over(const std::string& status) {
   return status == "success" || status == "failed" || status == "cancelled";
@@ -214,10 +211,8 @@ void build_worker_state::take(const messages::run_build& order) {
   task->serial = ++serials_;
   task->order = order;
   task->source_file = parts->work_dir + "/source-" + std::to_string(task->serial);
-  if (!parts->open_network) {
-    const auto tail = runtime::random_hex(bridge_hex);
-    task->network = "slipway-build-" + parts->id + "-" + tail;
-    task->bridge = "swb" + tail;
+  if (parts->networks) {
+    task->network = parts->networks->reserve();
   }
   live_build b;
   b.task = task;

@@ -29,6 +29,8 @@ constexpr std::int64_t build_attempts_max = 2;
 /// How long a build that is `pushed` waits for its git push to end: longer than any git lives (gateways/git, 4 hours). Until it
 /// is gone it may still move the ref.
 constexpr std::chrono::seconds settle_wait_max{5 * 3600};
+/// A repository that cannot be read is asked again so often: until it answers nobody knows how the push ended.
+constexpr std::chrono::seconds ref_again_after{10};
 
 /// What builds need of their process; outlives them.
 struct build_world {
@@ -45,8 +47,11 @@ struct build_world {
     const std::vector<std::string>& push,
     const std::vector<std::string>& pull)>
     mint_token;
-  /// The commit that a ref of a fleet's repository is at.
-  std::function<std::optional<std::string>(std::int64_t fleet, const std::string& ref)> ref_of;
+  /// The commit that a ref of a fleet's repository is at, nullopt = there is no such ref. An error says that nobody knows.
+  std::function<messages::result<std::optional<std::string>>(
+    std::int64_t fleet,
+    const std::string& ref)>
+    ref_of;
   messages::build_limits limits;
   bool plain_http = false;                   ///< the registry has no TLS
   std::function<std::string()> registry_ca;  ///< PEM, "" or unset = none

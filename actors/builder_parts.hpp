@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/build_networks.hpp"
 #include "actors/builder_engine.hpp"
 #include "messages/build_bus.hpp"
 #include "storage/source_tree.hpp"
@@ -22,18 +23,16 @@
 /// What the actors of a build worker share, and what they tell each other. In-process only.
 namespace slipway::actors {
 
-/// The label of all that a worker leaves in its engine while it builds; its value is the worker's.
-constexpr const char* builder_label = "io.slipway.builder";
 /// Repository of the images that are kept as cache: `slipway.build/<fleet>/<service>:<architecture>`.
 constexpr const char* builder_cache = "slipway.build/";
 /// Images that a worker keeps as cache; past it the oldest go.
 constexpr std::size_t builder_cache_images_max = 256;
 
 struct builder_parts {
-  std::string id;             ///< of this worker's work folder: names what is its own in an engine
-  std::string work_dir;       ///< its own; emptied at start
-  std::string native_arch;    ///< the engine's own slug
-  bool open_network = false;  ///< builds are not kept from the host and from each other
+  std::string work_dir;     ///< its own; emptied at start
+  std::string native_arch;  ///< the engine's own slug
+  /// Null: builds are not kept from the host and from each other.
+  std::shared_ptr<build_networks> networks;
   std::function<std::unique_ptr<builder_engine>()> connect;
   std::function<messages::result<std::unique_ptr<storage::source_tree>>(const std::string& file)>
     open_source;
@@ -62,8 +61,7 @@ struct build_task {
   std::uint64_t serial = 0;
   messages::run_build order;
   std::string source_file;
-  std::string network;  ///< of the engine; "" = the engine's usual
-  std::string bridge;   ///< the host's device of that network
+  build_network network;  ///< without a name: the engine's usual
 };
 
 using begin_atom = caf::atom_constant<caf::atom("begin")>;

@@ -121,16 +121,21 @@ void builds_state::recover() {
 
 /// Nobody works on it any more.
 void builds_state::end_orphan(const build_facts& b, const std::string& reason) {
-  const auto end = end_of_orphan(*w, b, reason);
+  const auto again_after = [this, b, reason](auto pause) {
+    self->delayed_send(self, pause, build_again{[this, b, reason] { end_orphan(b, reason); }});
+  };
+  const auto how = end_of_orphan(*w, b, reason);
+  if (!how) {
+    again_after(ref_again_after);
+    return;
+  }
   entities.ask(
     {messages::entity_kind::fleet, b.fleet},
-    end,
-    [this, b, reason, end](const outcome& o) {
+    *how,
+    [this, b, end = *how, again_after](const outcome& o) {
       const auto release = b.release;
       if (!o.ok() && is_unknown(o.failure.code)) {
-        self->delayed_send(self, end_again_after, build_again{[this, b, reason] {
-                             end_orphan(b, reason);
-                           }});
+        again_after(end_again_after);
         return;
       }
       if (!o.ok()) {

@@ -240,7 +240,7 @@ result<runtime::engine_image> service_builder_state::build_image() {
   r.dockerfile = plan.dockerfile;
   r.target = plan.target;
   r.platform = platform_of(order.architecture, parts->native_arch);
-  r.network_mode = task->network;
+  r.network_mode = task->network.name;
   r.no_cache = order.no_cache;
   r.memory_bytes_max = order.limits.memory_bytes_max;
   r.registries = accesses(order.plan.registries);

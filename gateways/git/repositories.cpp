@@ -138,7 +138,11 @@ result<void> repositories::prepare(std::int64_t fleet, std::span<const std::stri
 result<std::optional<std::string>> repositories::ref_of(std::int64_t fleet, std::string_view ref)
   const {
   std::error_code failed;
-  if (!fs::exists(path(fleet), failed)) {
+  const bool there = fs::exists(path(fleet), failed);
+  if (failed) {
+    return fail(errc::io_failed, path(fleet) + ": " + failed.message());
+  }
+  if (!there) {
     return std::nullopt;
   }
   const auto opened = open_repository(path(fleet));

@@ -123,25 +123,32 @@ void clear_leftovers(const actors::builder_parts& parts) {
   const auto engine = parts.connect();
   // Containers whose connection just broke are being removed by the engine itself.
   const auto until = steady_ms() + clear_ms_max;
-  auto cleared = actors::clear_engine(*engine, parts.id, {});
+  const auto clear = [&] {
+    return parts.networks ? parts.networks->clear(*engine) : result<void>{};
+  };
+  auto cleared = clear();
   while (!cleared && steady_ms() < until) {
     std::this_thread::sleep_for(std::chrono::milliseconds{250});
-    cleared = actors::clear_engine(*engine, parts.id, {});
+    cleared = clear();
   }
   if (!cleared) {
     log::warn("networks of earlier builds stay", {{"why", cleared.error().detail}});
   }
   actors::clear_names(*engine, parts.work_dir);
   actors::trim_cache(*engine, actors::builder_cache_images_max);
+  if (parts.networks) {
+    parts.networks->make_ahead(*engine);
+  }
 }
 
 std::shared_ptr<actors::builder_parts>
 make_parts(const builder_config& c, const std::string& id, const std::string& native_arch) {
   auto p = std::make_shared<actors::builder_parts>();
-  p->id = id;
   p->work_dir = c.work_dir;
   p->native_arch = native_arch;
-  p->open_network = c.open_network;
+  if (!c.open_network) {
+    p->networks = std::make_shared<actors::build_networks>(id);
+  }
   p->connect = [endpoint = c.engine] { return actors::connect_builder_engine(endpoint); };
   p->open_source = [](const std::string& file) { return storage::source_tree::open(file); };
   p->guard_networks = [blocked = addresses_of_endpoint(c.core)] {
@@ -192,15 +199,19 @@ int work(
   ::sigwait(&signals, &signal);
   log::info("builder stops", {{"signal", std::to_string(signal)}});
   {
+    bool halted = false;
     caf::scoped_actor self(system);
     self->request(worker, halt_max, actors::halt_atom::value)
       .receive(
-        [](bool) {},
+        [&](bool) { halted = true; },
         [](const caf::error&) {
           log::warn("builds are left to the next start, which clears them up");
         });
     caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
     self->wait_for(worker);
+    if (halted && parts->networks) {
+      (void)parts->networks->clear(*parts->connect(), true);  // the next start tries again
+    }
   }
   bus.reset();  // sends what it holds
   // Work that does not end keeps threads of its own; the engine ends it with the connection.

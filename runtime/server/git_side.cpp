@@ -1,7 +1,6 @@
 #include "runtime/server/git_side.hpp"
 
 #include "gateways/git/git_over_ssh.hpp"
-#include "runtime/log.hpp"
 
 #include <filesystem>
 #include <utility>
@@ -91,15 +90,6 @@ void git_side::stop() {
     ssh_->stop();
   }
   processes_->stop();
-}
-
-std::optional<std::string> git_side::commit_at(std::int64_t fleet, const std::string& ref) const {
-  auto at = repositories_->ref_of(fleet, ref);
-  if (!at) {
-    log::error("a repository cannot be read", {{"reason", at.error().detail}});
-    return std::nullopt;
-  }
-  return *at;
 }
 
 void git_side::sweep() {

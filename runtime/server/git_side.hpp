@@ -36,9 +36,6 @@ public:
 
   [[nodiscard]] gateways::git::repositories& repositories() { return *repositories_; }
   [[nodiscard]] gateways::git::push_tickets& tickets() { return tickets_; }
-  /// What a ref of a fleet's repository is at; nothing also when it cannot be read.
-  [[nodiscard]] std::optional<std::string> commit_at(std::int64_t fleet, const std::string& ref)
-    const;
   /// `path` is the request's below where repositories are: the host `git.<domain>`, or `/git` of a plain address.
   [[nodiscard]] awaitable<void> handle(exchange& x, std::string_view path);
   /// Where SSH is served, `127.0.0.1:2222`; "" = it is not.

@@ -320,8 +320,8 @@ result<void> node::impl::start_building() {
     *system,
     *tokens,
     git->tickets(),
-    [g = git.get()](std::int64_t fleet, const std::string& ref) {
-      return g->commit_at(fleet, ref);
+    [g = &git->repositories()](std::int64_t fleet, const std::string& ref) {
+      return g->ref_of(fleet, ref);
     },
     [l = limits.get()] { return l->disk(); },
     [s = services.get()] { return s->root_ca ? s->root_ca() : std::string(); }};

@@ -67,8 +67,9 @@ TEST_CASE("a service is built, tagged, pushed and told") {
   CHECK(last.build_log == "Step 1/1 : FROM busybox\n ---> 12ab\n");
   CHECK(w.output() == "main: Step 1/1 : FROM busybox\nmain:  ---> 12ab\n");
   CHECK(w.said<build_ended>() == std::vector<build_ended>{{7, 1, "", false, false}});
-  // Only the cache stays.
-  CHECK(w.engine->networks.empty());
+  // Only the cache stays, and a network for the next build.
+  REQUIRE(w.engine->networks.size() == 1);
+  CHECK(w.engine->networks[0] != build.network_mode);
   CHECK(w.engine->images.size() == 1);
   CHECK(w.engine->images.begin()->first.starts_with("slipway.build/65/"));
   CHECK(std::filesystem::is_empty(w.folder.path()));
@@ -332,10 +333,12 @@ TEST_CASE("a worker that lost its core for longer than its lease gives its build
   w.up();
   w.core(order_of({"a"}));
   w.give_source(7);
-  CHECK(w.engine->networks.size() == 1);
+  REQUIRE(w.engine->networks.size() == 1);
+  const auto of_build = w.engine->networks[0];
   w.down();
   w.world.advance(seconds{25});
-  CHECK(w.engine->networks.empty());
+  REQUIRE(w.engine->networks.size() == 1);
+  CHECK(w.engine->networks[0] != of_build);
   w.up();
   CHECK(w.said<messages::worker_joined>().back().builds.empty());
   CHECK(w.said<build_ended>().empty());
@@ -414,17 +417,9 @@ TEST_CASE("the engine trusts the registry before anything is pushed to it") {
   CHECK(w.trusted == std::vector<std::string>{"registry"});
 }
 
-TEST_CASE("what an earlier life left in the engine is removed at start") {
+TEST_CASE("a worker keeps the newest images as cache") {
   worker_world w;
-  w.engine->networks = {"slipway-build-0a1b2c3d-1", "slipway-build-0a1b2c3d-2"};
-  w.engine->containers = {
-    {.id = "a", .network_mode = "slipway-build-0a1b2c3d-1"},
-    {.id = "b", .network_mode = "bridge"}};
   fake_engine engine(w.engine);
-  REQUIRE(actors::clear_engine(engine, "0a1b2c3d", {"slipway-build-0a1b2c3d-2"}));
-  CHECK(w.engine->networks == std::vector<std::string>{"slipway-build-0a1b2c3d-2"});
-  CHECK(w.engine->containers.size() == 1);
-  CHECK(called(w, "networks io.slipway.builder=0a1b2c3d"));
   w.engine->images = {
     {"slipway.build/1/a:amd64", "image-1"},
     {"slipway.build/1/b:amd64", "image-3"},

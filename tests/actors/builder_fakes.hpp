@@ -189,7 +189,7 @@ struct busy_state {
 class worker_world {
 public:
   explicit worker_world(std::uint32_t slots = 2) {
-    parts->id = "0a1b2c3d";
+    parts->networks = std::make_shared<actors::build_networks>("0a1b2c3d");
     parts->work_dir = folder.path();
     parts->native_arch = "amd64";
     parts->connect = [m = engine] { return std::make_unique<fake_engine>(m); };

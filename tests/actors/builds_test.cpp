@@ -60,6 +60,7 @@ struct world : tests::server_world {
   std::map<std::string, std::vector<messages::envelope>> told;  ///< by worker
   std::set<std::string> away;
   std::optional<std::string> ref = std::nullopt;
+  bool repository_broken = false;
   std::string source_file =
     (std::filesystem::temp_directory_path() / ("slipway-builds-" + std::to_string(::getpid())))
       .string();
@@ -102,7 +103,13 @@ struct world : tests::server_world {
     w->mint_token = [](std::int64_t, const auto& push, const auto&) {
       return messages::result<std::string>("token for " + push.at(0));
     };
-    w->ref_of = [this](std::int64_t, const std::string&) { return ref; };
+    w->ref_of =
+      [this](std::int64_t, const std::string&) -> messages::result<std::optional<std::string>> {
+      if (repository_broken) {
+        return messages::fail(messages::errc::io_failed, "the disk is away");
+      }
+      return ref;
+    };
     builds = actors::make_builds(system(), w, journal_handle());
     run();
   }
@@ -384,6 +391,47 @@ TEST_CASE("a git build whose ref did not move fails") {
   w.run();
   CHECK(w.status(t.build) == "failed");
   CHECK(w.release_status(t.build) == "failed");
+}
+
+TEST_CASE("a git build whose repository cannot be read waits until it can") {
+  world w;
+  const auto t = w.submit("git");
+  w.join("one");
+  w.succeed("one", t.build);
+  w.ref = std::string(40, 'c');
+  w.repository_broken = true;
+  std::vector<std::string> settled;
+  for (int i = 0; i < 2; ++i) {
+    w.builds->settle(t.release, [&](const auto& s) { settled.push_back(s.value()); });
+    w.run();
+  }
+  w.advance(actors::ref_again_after);
+  CHECK(w.status(t.build) == "pushed");
+
+  w.stop_builds();  // so does a new start
+  w.start();
+  w.advance(actors::ref_again_after);
+  CHECK(w.status(t.build) == "pushed");
+  w.repository_broken = false;
+  w.advance(actors::ref_again_after);
+  CHECK(w.status(t.build) == "released");
+  CHECK(w.release_status(t.build) == "success");
+  CHECK(settled.empty());  // nobody was told an end that nobody knew
+}
+
+TEST_CASE("a push whose repository cannot be read at first is settled once it can") {
+  world w;
+  const auto t = w.submit("git");
+  w.join("one");
+  w.succeed("one", t.build);
+  w.repository_broken = true;
+  std::string settled;
+  w.builds->settle(t.release, [&](const auto& s) { settled = s.value(); });
+  w.run();
+  CHECK(settled.empty());
+  w.repository_broken = false;
+  w.advance(actors::ref_again_after);
+  CHECK(settled == "failed");
 }
 
 TEST_CASE("a push that ends before its build cancels it") {

@@ -103,11 +103,17 @@ class CrashWorld(PushWorld):
         done = wait_for(str(command), LONG, lambda: not (e := self.engine.get(f"/exec/{made['Id']}/json"))["Running"] and e)
         return done["ExitCode"]
 
+    def networks(self):
+        """Of builds, but for the one that each worker made ahead of the next."""
+        names = [n["Name"] for n in self.engine.get("/networks") or [] if n["Name"].startswith("slipway-build-")]
+        ahead = {name.rsplit("-", 1)[0]: name for name in names}
+        return [name for name in names if name != ahead[name.rsplit("-", 1)[0]]]
+
     def leftovers(self):
         """Whatever of builds and pushes is still there, as words."""
         images = self.engine.get("/images/json") or []
         tags = [t for i in images for t in i["RepoTags"] or [] if t.startswith("127.0.0.1:")]
-        networks = [n["Name"] for n in self.engine.get("/networks") or [] if n["Name"].startswith("slipway-build-")]
+        networks = self.networks()
         folders = [(self.data / "builds/sources", "*"), (self.data / "builds/work", "*-*"), (self.folder, "work-*/*-*")]
         files = [str(f) for folder, names in folders for f in folder.glob(names)]
         commands = [words for words in map(command_of, pathlib.Path("/proc").glob("[0-9]*")) if GIT_OF_SERVER.search(words)]

@@ -58,8 +58,18 @@ messages::run_build order_of(std::int64_t build, const std::string& steps) {
 const files project{{"Dockerfile", "replaced\n"}, {"src/a.txt", "text\n"}};
 
 /// What of builds is in the engine.
-std::size_t networks() {
-  return engine().client().networks({"io.slipway.builder"}).value().size();
+std::vector<std::string> networks() {
+  std::vector<std::string> out;
+  for (const auto& n : engine().client().networks({"io.slipway.builder"}).value()) {
+    out.push_back(n.name);
+  }
+  return out;
+}
+
+/// One network is left, the one made ahead of the next build.
+bool only_the_next_of(const std::vector<std::string>& while_built) {
+  const auto now = networks();
+  return now.size() == 1 && now != while_built;
 }
 
 std::size_t build_containers() {
@@ -127,13 +137,14 @@ TEST_CASE("a worker builds, pushes, and builds the same again from its cache") {
   CHECK(first.image_bytes > 100'000);
   CHECK_FALSE(first.cached);
   CHECK(w.core.output(1).find("text\n") != std::string::npos);
+  const auto between = networks();
   w.core.run(order_of(2, steps), project);
   CHECK(w.core.ended(2).error.empty());
   const auto second = w.core.last(2);
   CHECK(second.cached);
   CHECK(second.content_hash == first.content_hash);
   CHECK(second.ended - second.started < 10'000);
-  CHECK(networks() == 0);
+  CHECK(w.core.wait([&] { return only_the_next_of(between); }));
   // Only the name that keeps the cache is left.
   const auto images = engine().client().images().value();
   for (const auto& i : images) {
@@ -212,12 +223,13 @@ TEST_CASE("a build that is cancelled in the middle of a step leaves nothing runn
   w.core.run(order_of(20, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(20).find("\nbegun\n") != std::string::npos; }));
   CHECK(build_containers() == 1);
+  const auto of_build = networks();
   const auto at = runtime::steady_ms();
   w.core.send(messages::cancel_build{20});
   CHECK(w.core.ended(20) == messages::build_ended{20, 1, "cancelled", true, false});
   CHECK(runtime::steady_ms() - at < 15'000);
   CHECK(build_containers() == 0);
-  CHECK(networks() == 0);
+  CHECK(w.core.wait([&] { return only_the_next_of(of_build); }));
 }
 
 TEST_CASE("a step that needs more memory than it may fails") {
@@ -234,11 +246,12 @@ TEST_CASE("a killed worker leaves nothing running, and the next one removes the 
   builder_world w;
   w.core.run(order_of(30, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(30).find("\nbegun\n") != std::string::npos; }));
+  const auto of_build = networks();
   w.worker->end(SIGKILL);
   CHECK(w.core.wait([] { return build_containers() == 0; }, 30));
   w.start();
   CHECK(w.core.said<messages::worker_joined>().back().builds.empty());
-  CHECK(networks() == 0);
+  CHECK(only_the_next_of(of_build));
   for (const auto& f : std::filesystem::directory_iterator(w.folder.path())) {
     CHECK((f.path().filename() == "id" || f.path().filename() == "lock"));
   }
@@ -253,11 +266,12 @@ TEST_CASE("a killed engine gives the build back, and the next build works") {
   engine().kill();
   // The job clears up once the engine is back; nothing is lost while it waits.
   engine().restart();
+  const auto of_build = networks();
   const auto end = w.core.ended(40);
   CHECK(end.may_retry);
   CHECK_FALSE(end.cancelled);
   CHECK(build_containers() == 0);
-  CHECK(networks() == 0);
+  CHECK(w.core.wait([&] { return only_the_next_of(of_build); }));
   w.core.run(order_of(41, "RUN echo again"), project);
   CHECK(w.core.ended(41).error.empty());
 }
@@ -269,7 +283,7 @@ TEST_CASE("a worker that is told to stop gives its builds back and clears up") {
   CHECK(w.worker->end(SIGTERM) == 0);
   CHECK(w.core.ended(50) == messages::build_ended{50, 1, "the worker stops", false, true});
   CHECK(build_containers() == 0);
-  CHECK(networks() == 0);
+  CHECK(networks().empty());  // for good: none is made ahead
 }
 
 TEST_CASE("a worker without root builds nothing unless it is told to be open") {

@@ -77,6 +77,14 @@ TEST_CASE("a ref is found where it is, and nothing where there is none") {
   CHECK(*w.all->ref_of(8, "refs/heads/../../x") == std::nullopt);
 }
 
+TEST_CASE("a repository that cannot be read is no repository without the ref") {
+  const world w;
+  REQUIRE(w.all->prepare(8, release_refs("")));
+  (void)w.commit_to(8, "main");
+  shell("rm '" + w.all->path(8) + "/HEAD'");
+  CHECK_FALSE(w.all->ref_of(8, "refs/heads/main").has_value());
+}
+
 TEST_CASE("a removed repository is gone, and another fleet's stays") {
   const world w;
   REQUIRE(w.all->prepare(8, release_refs("")));
