@@ -1,8 +1,8 @@
 #include "actors/build.hpp"
 
 #include "actors/build_messages.hpp"
+#include "actors/build_record.hpp"
 #include "actors/build_rows.hpp"
-#include "actors/entity_asker.hpp"
 #include "domain/build_life.hpp"
 #include "domain/build_summary.hpp"
 #include "runtime/log.hpp"
@@ -24,10 +24,6 @@ using messages::outcome;
 using messages::output_line;
 using messages::service_progress;
 namespace status = domain::build_status;
-
-constexpr std::chrono::seconds advance_again_after{1};
-constexpr int advance_tries_max = 60;
-constexpr std::size_t log_tail_bytes_max = 1'000'000;
 
 struct build_state {
   static inline const char* name = "build";
@@ -58,13 +54,6 @@ struct build_state {
   void finish(std::string_view how, std::string error);
   void over(const std::string& how, const std::string& error);
 
-  void advance(messages::advance_build step, std::function<void(const messages::error*)> done);
-  void try_advance(
-    std::shared_ptr<const messages::advance_build> step,
-    std::function<void(const messages::error*)> done,
-    int tries);
-  void log(std::vector<output_line> lines);
-  void say(std::string text) { log({{"", std::move(text), false, false}}); }
   template <class T>
   bool send(const T& message);
   template <class T>
@@ -76,17 +65,14 @@ struct build_state {
   caf::actor manager;
   build_order order;
   builds::answer<build_ticket> started;
-  entity_asker entities;
+  build_record record;
 
-  std::int64_t build = 0;
-  std::int64_t release = 0;
   std::string current;  ///< its status, "" = there is no row yet
   std::string worker;
   std::int64_t attempt = 1;
   std::vector<messages::image_place> images;
   std::map<std::string, service_progress> services;
   storage::unique_fd source;
-  std::string log_tail;  ///< the end of the output, as text
   bool ending = false;
   std::string cancel_reason;  ///< asked for before there was a row
   std::vector<builds::answer<std::string>> settlers;
@@ -107,10 +93,7 @@ void build_state::start() {
     return;
   }
   source = std::move(*opened);
-  entities.ask(
-    {messages::entity_kind::fleet, order.fleet},
-    order.command,
-    [this](const outcome& o) { registered(o); });
+  record.make(order.command, [this](const outcome& o) { registered(o); });
 }
 
 void build_state::refuse(const messages::error& e) {
@@ -124,49 +107,48 @@ void build_state::registered(const outcome& o) {
     refuse(o.failure);
     return;
   }
-  build = o.appended.answer;
   const auto view = w->store.rows->view();
-  const auto facts = facts_of(*view, build);
+  const auto facts = facts_of(*view, o.appended.answer);
   if (!facts) {
     refuse({errc::internal, "the build is not in its fleet"});
     return;
   }
-  release = facts->release;
+  record.made(facts->build, facts->release);
   current = facts->status;
-  images = places_of(*view, order.fleet, release);
+  images = places_of(*view, order.fleet, facts->release);
   for (const auto& s : order.command.plan.services) {
     services[s.name].name = s.name;
   }
-  self->send(manager, build_registered{build, release});
+  self->send(manager, build_registered{facts->build, facts->release});
   std::vector<output_line> lines;
   for (const auto& warning : order.command.plan.warnings) {
     lines.push_back({"", "[Warn]    " + warning, false, false});
   }
-  lines.push_back({"", "[Info]    Build " + std::to_string(build) + " is queued", false, false});
-  log(std::move(lines));
-  started(build_ticket{build, release, facts->commit});
+  lines.push_back(
+    {"", "[Info]    Build " + std::to_string(facts->build) + " is queued", false, false});
+  record.log(std::move(lines));
+  started(build_ticket{facts->build, facts->release, facts->commit});
   if (!cancel_reason.empty()) {
     cancel(cancel_reason);
     return;
   }
-  self->send(manager, build_wants_worker{build, order.architecture});
+  self->send(manager, build_wants_worker{record.build(), order.architecture});
 }
 
 // Words of the manager.
 
 void build_state::granted(const std::string& to) {
   if (!holds(std::string(status::queued))) {
-    self->send(manager, build_left_worker{build});
+    self->send(manager, build_left_worker{record.build()});
     return;
   }
   worker = to;
   current = status::running;
   messages::advance_build step;
-  step.build = build;
   step.status = status::running;
   step.worker = worker;
   step.attempt = attempt;
-  advance(std::move(step), [this](const messages::error* refused) {
+  record.advance(std::move(step), [this](const messages::error* refused) {
     if (refused != nullptr) {
       finish(status::failed, refused->detail);
     } else if (!ending) {
@@ -177,7 +159,7 @@ void build_state::granted(const std::string& to) {
 
 void build_state::run() {
   messages::run_build r;
-  r.build = build;
+  r.build = record.build();
   r.attempt = attempt;
   r.organization = order.organization;
   r.fleet = order.fleet;
@@ -190,7 +172,7 @@ void build_state::run() {
   r.limits = w->limits;
   r.plain_http = w->plain_http;
   r.registry_ca = w->registry_ca ? w->registry_ca() : std::string();
-  say("[Info]    Building on " + worker);
+  record.say("[Info]    Building on " + worker);
   if (!send(r)) {
     lost_worker("worker " + worker + " is not connected");
   }
@@ -200,7 +182,7 @@ void build_state::lost_worker(const std::string& reason) {
   if (!holds(std::string(status::running))) {
     return;
   }
-  self->send(manager, build_left_worker{build});
+  self->send(manager, build_left_worker{record.build()});
   worker.clear();
   if (attempt >= build_attempts_max) {
     finish(status::failed, reason);
@@ -208,16 +190,15 @@ void build_state::lost_worker(const std::string& reason) {
   }
   ++attempt;
   current = status::queued;
-  say("[Warn]    " + reason + ": the build begins again");
+  record.say("[Warn]    " + reason + ": the build begins again");
   messages::advance_build step;
-  step.build = build;
   step.status = status::queued;
   step.attempt = attempt;
-  advance(std::move(step), [this](const messages::error* refused) {
+  record.advance(std::move(step), [this](const messages::error* refused) {
     if (refused != nullptr) {
       finish(status::failed, refused->detail);
     } else if (!ending) {
-      self->send(manager, build_wants_worker{build, order.architecture});
+      self->send(manager, build_wants_worker{record.build(), order.architecture});
     }
   });
 }
@@ -228,7 +209,7 @@ void build_state::cancel(const std::string& reason) {
   } else if (!ending) {
     if (!worker.empty()) {
       // A worker that is away hears of it when it joins again.
-      (void)send(messages::cancel_build{build});
+      (void)send(messages::cancel_build{record.build()});
     }
     finish(status::cancelled, reason);
   }
@@ -306,7 +287,7 @@ bool build_state::send(const T& message) {
 
 void build_state::send_source(const messages::get_source& g) {
   messages::source_part part;
-  part.build = build;
+  part.build = record.build();
   part.offset = g.offset;
   if (g.offset < order.source_bytes) {
     const auto left = order.source_bytes - g.offset;
@@ -323,7 +304,7 @@ void build_state::send_token(const messages::get_push_token& g) {
     const auto slash = location.find('/');
     return location.substr(slash + 1, location.find('@') - slash - 1);
   };
-  messages::push_token answer{build, g.service, ""};
+  messages::push_token answer{record.build(), g.service, ""};
   std::vector<std::string> push;
   std::vector<std::string> pull;
   for (const auto& place : images) {
@@ -334,7 +315,7 @@ void build_state::send_token(const messages::get_push_token& g) {
       }
     }
   }
-  if (auto token = w->mint_token(build, push, pull); token && !push.empty()) {
+  if (auto token = w->mint_token(record.build(), push, pull); token && !push.empty()) {
     answer.token = std::move(*token);
   }
   (void)send(answer);
@@ -342,7 +323,7 @@ void build_state::send_token(const messages::get_push_token& g) {
 
 void build_state::output(const messages::build_output& o) {
   if (o.attempt == attempt) {
-    log(o.lines);
+    record.log(o.lines);
   }
 }
 
@@ -352,18 +333,8 @@ void build_state::service(const messages::service_changed& s) {
     return;
   }
   known->second = s.service;
-  messages::advance_build step;
-  step.build = build;
-  step.services = {s.service};
-  // Best effort: the end of the build says all of it again, but for a log that is kept by then.
-  entities.ask(
-    {messages::entity_kind::fleet, order.fleet},
-    std::move(step),
-    [this, name = s.service.name](const outcome& o) {
-      if (o.ok()) {
-        services[name].build_log.clear();
-      }
-    });
+  // The end of the build says all of it again, but for a log that is kept by then.
+  record.note(s.service, [this, name = s.service.name] { services[name].build_log.clear(); });
 }
 
 void build_state::worker_ended(const messages::build_ended& e) {
@@ -374,7 +345,7 @@ void build_state::worker_ended(const messages::build_ended& e) {
     lost_worker(e.error);
     return;
   }
-  self->send(manager, build_left_worker{build});
+  self->send(manager, build_left_worker{record.build()});
   worker.clear();
   if (e.cancelled) {
     finish(status::cancelled, e.error);
@@ -395,13 +366,12 @@ void build_state::pushed() {
   }
   current = status::pushed;
   messages::advance_build step;
-  step.build = build;
   step.status = status::pushed;
   for (const auto& [service_name, progress] : services) {
     step.services.push_back(progress);
   }
   log_summary();
-  advance(std::move(step), [this](const messages::error* refused) {
+  record.advance(std::move(step), [this](const messages::error* refused) {
     if (ending) {
       return;
     }
@@ -411,7 +381,7 @@ void build_state::pushed() {
       finish(status::released, "");
     } else {
       // Whoever follows the log looks at the row when it grows, and finds it `pushed`.
-      say("[Info]    Every image is in the registry");
+      record.say("[Info]    Every image is in the registry");
       self->delayed_send(self, settle_wait_max, build_settle{[](const auto&) {}});
     }
   });
@@ -426,7 +396,7 @@ void build_state::log_summary() {
   for (auto& line : domain::build_summary(all)) {
     lines.push_back({"", "[Info]    " + line, false, false});
   }
-  log(std::move(lines));
+  record.log(std::move(lines));
 }
 
 // Its end.
@@ -437,16 +407,15 @@ void build_state::finish(std::string_view how, std::string error) {
   }
   ending = true;
   messages::advance_build step;
-  step.build = build;
   step.status = how;
   step.error = error;
-  step.log = log_tail;
+  step.log = record.log_tail();
   for (const auto& [service_name, progress] : services) {
     if (!progress.status.empty()) {
       step.services.push_back(progress);
     }
   }
-  advance(
+  record.advance(
     std::move(step),
     [this, how = std::string(how), error = std::move(error)](const messages::error* refused) {
       if (refused == nullptr) {
@@ -461,7 +430,7 @@ void build_state::finish(std::string_view how, std::string error) {
       }
       runtime::log::error(
         "a build could not be ended",
-        {{"build", std::to_string(build)}, {"reason", refused->detail}});
+        {{"build", std::to_string(record.build())}, {"reason", refused->detail}});
       over(how, error);
     });
 }
@@ -469,65 +438,19 @@ void build_state::finish(std::string_view how, std::string error) {
 void build_state::over(const std::string& how, const std::string& error) {
   current = how;
   if (how == status::released) {
-    say(
+    record.say(
       "[Success] Release " + order.command.commit
       + (order.command.draft ? " is a draft" : " is out"));
   } else {
     const auto word = how == status::cancelled ? "[Cancelled] " : "[Error]   ";
-    log({{"", word + error, false, true}});
+    record.log({{"", word + error, false, true}});
   }
-  if (auto finished = w->logs->finish(release, w->now(), how); !finished) {
-    runtime::log::error("a build's log has no end", {{"reason", finished.error().detail}});
-  }
+  record.close_log(how);
   for (const auto& done : settlers) {
     done(how);
   }
   settlers.clear();
   self->quit();
-}
-
-void build_state::advance(
-  messages::advance_build step,
-  std::function<void(const messages::error*)> done) {
-  try_advance(std::make_shared<const messages::advance_build>(std::move(step)), std::move(done), 0);
-}
-
-void build_state::try_advance(
-  std::shared_ptr<const messages::advance_build> step,
-  std::function<void(const messages::error*)> done,
-  int tries) {
-  entities.ask(
-    {messages::entity_kind::fleet, order.fleet},
-    *step,
-    [this, step, done = std::move(done), tries](const outcome& o) {
-      if (o.ok()) {
-        done(nullptr);
-        return;
-      }
-      if (is_unknown(o.failure.code) && tries < advance_tries_max) {
-        self->delayed_send(self, advance_again_after, build_again{[this, step, done, tries] {
-                             try_advance(step, done, tries + 1);
-                           }});
-        return;
-      }
-      // A step that was carried out the first time is refused the second time.
-      const auto view = w->store.rows->view();
-      const auto facts = tries > 0 ? facts_of(*view, build) : std::nullopt;
-      const bool had_worked = facts && facts->status == step->status;
-      done(had_worked ? nullptr : &o.failure);
-    });
-}
-
-void build_state::log(std::vector<output_line> lines) {
-  for (const auto& l : lines) {
-    log_tail += (l.service.empty() ? "" : "[" + l.service + "] ") + l.text + "\n";
-  }
-  if (log_tail.size() > 2 * log_tail_bytes_max) {
-    log_tail.erase(0, log_tail.size() - log_tail_bytes_max);
-  }
-  if (auto ok = w->logs->append(release, w->now(), lines); !ok) {
-    runtime::log::warn("a build's log cannot be written", {{"reason", ok.error().detail}});
-  }
 }
 
 caf::behavior build_actor(
@@ -542,12 +465,14 @@ caf::behavior build_actor(
   s.manager = std::move(manager);
   s.order = std::move(*order);
   s.started = std::move(done);
-  s.entities.begin(self, s.w->directory);
+  s.record.begin(self, s.w, s.order.fleet);
   self->set_default_handler(caf::drop);
   s.start();
   return {
-    [self](std::uint64_t number, const outcome& o) { self->state.entities.answered(number, o); },
-    [self](const ask_overdue& a) { self->state.entities.overdue(a); },
+    [self](std::uint64_t number, const outcome& o) {
+      self->state.record.entities().answered(number, o);
+    },
+    [self](const ask_overdue& a) { self->state.record.entities().overdue(a); },
     [self](const build_again& a) { a.what(); },
     [self](const build_granted& g) { self->state.granted(g.worker); },
     [self](const build_lost_worker& l) { self->state.lost_worker(l.reason); },
