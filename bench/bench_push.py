@@ -80,9 +80,10 @@ def stages(bench, release, began, ended, running):
 
     def engine(kind, action):
         return next((at for at, k, a, more in events if (k, a) == (kind, action) and "io.slipway.device" not in more), None)
+    of_service = [line["at"] / 1000 for line in log if "service" in line]
     last_of_service = max(n for n, line in enumerate(log) if "service" in line)
     marks = [("source taken, row written", said("is queued")), ("given to the worker", said("Building on")),
-             ("source fetched, network made", engine("network", "create")), ("built", engine("image", "tag")),
+             ("source fetched, engine began", of_service[0]), ("built", engine("image", "tag")),
              ("pushed", engine("image", "push")), ("worker says so", log[last_of_service + 1]["at"] / 1000),
              ("released", next(line["at"] / 1000 for line in log if "end" in line)), ("container runs", running)]
     return [(name, at) for name, at in marks if at is not None]

@@ -95,6 +95,11 @@ class Server:
         with open(f"/proc/{self.process.pid}/status") as status:
             return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) / 1024
 
+    def own_mb(self):
+        """Without the pages of programs and libraries, which all processes share."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return int(re.search(r"RssAnon:\s+(\d+)", status.read()).group(1)) / 1024
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
@@ -294,9 +299,11 @@ def main():
                         ("push 5 MiB blobs, MB/s", 1, small, 0), ("push 5 MiB blobs, 8 at once", 8, small, 0),
                         ("same in 1 MiB parts", 1, small, MIB), ("same in 1 MiB parts, 8 at once", 8, small, MIB)):
                     server = make()
+                    os.sync()   # what others wrote before is not for this server to wait for
                     rows.transfer(row, server, sum(p.size for p in items), clients, items,
                                   lambda c, p, part=part: c.push(p, REPOSITORY, part))
                     rows.add("peak RSS after pushes, MB", server, server.peak_mb(), 0)
+                    rows.add("memory of its own then, MB", server, server.own_mb(), 0)
                     server.stop()
                 server = make()
                 at_once(server, 1, whole, lambda c, p: c.push(p, REPOSITORY))
