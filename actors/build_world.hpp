@@ -48,9 +48,8 @@ struct build_world {
     const std::vector<std::string>& pull)>
     mint_token;
   /// The commit that a ref of a fleet's repository is at, nullopt = there is no such ref. An error says that nobody knows.
-  std::function<messages::result<std::optional<std::string>>(
-    std::int64_t fleet,
-    const std::string& ref)>
+  std::function<
+    messages::result<std::optional<std::string>>(std::int64_t fleet, const std::string& ref)>
     ref_of;
   messages::build_limits limits;
   bool plain_http = false;                   ///< the registry has no TLS

@@ -34,9 +34,8 @@ public:
     gateways::token_authority& tokens;
     gateways::git::push_tickets& tickets;
     /// The commit that a ref of a fleet's repository is at.
-    std::function<messages::result<std::optional<std::string>>(
-      std::int64_t fleet,
-      const std::string& ref)>
+    std::function<
+      messages::result<std::optional<std::string>>(std::int64_t fleet, const std::string& ref)>
       ref_of;
     std::function<messages::result<void>()> disk;  ///< is there room? Errors: disk_full
     std::function<std::string()> registry_ca;      ///< PEM, "" = none

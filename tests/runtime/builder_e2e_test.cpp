@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 using namespace slipway;
@@ -57,18 +58,20 @@ messages::run_build order_of(std::int64_t build, const std::string& steps) {
 
 const files project{{"Dockerfile", "replaced\n"}, {"src/a.txt", "text\n"}};
 
-/// What of builds is in the engine.
-std::vector<std::string> networks() {
+/// Networks of the worker that are in the engine.
+std::vector<std::string> networks(const builder_world& w) {
+  std::string id;
+  std::ifstream(w.folder.path() + "/id") >> id;
   std::vector<std::string> out;
-  for (const auto& n : engine().client().networks({"io.slipway.builder"}).value()) {
+  for (const auto& n : engine().client().networks({"io.slipway.builder=" + id}).value()) {
     out.push_back(n.name);
   }
   return out;
 }
 
 /// One network is left, the one made ahead of the next build.
-bool only_the_next_of(const std::vector<std::string>& while_built) {
-  const auto now = networks();
+bool only_the_next_of(const builder_world& w, const std::vector<std::string>& while_built) {
+  const auto now = networks(w);
   return now.size() == 1 && now != while_built;
 }
 
@@ -137,14 +140,14 @@ TEST_CASE("a worker builds, pushes, and builds the same again from its cache") {
   CHECK(first.image_bytes > 100'000);
   CHECK_FALSE(first.cached);
   CHECK(w.core.output(1).find("text\n") != std::string::npos);
-  const auto between = networks();
+  const auto between = networks(w);
   w.core.run(order_of(2, steps), project);
   CHECK(w.core.ended(2).error.empty());
   const auto second = w.core.last(2);
   CHECK(second.cached);
   CHECK(second.content_hash == first.content_hash);
   CHECK(second.ended - second.started < 10'000);
-  CHECK(w.core.wait([&] { return only_the_next_of(between); }));
+  CHECK(w.core.wait([&] { return only_the_next_of(w, between); }));
   // Only the name that keeps the cache is left.
   const auto images = engine().client().images().value();
   for (const auto& i : images) {
@@ -223,13 +226,13 @@ TEST_CASE("a build that is cancelled in the middle of a step leaves nothing runn
   w.core.run(order_of(20, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(20).find("\nbegun\n") != std::string::npos; }));
   CHECK(build_containers() == 1);
-  const auto of_build = networks();
+  const auto of_build = networks(w);
   const auto at = runtime::steady_ms();
   w.core.send(messages::cancel_build{20});
   CHECK(w.core.ended(20) == messages::build_ended{20, 1, "cancelled", true, false});
   CHECK(runtime::steady_ms() - at < 15'000);
   CHECK(build_containers() == 0);
-  CHECK(w.core.wait([&] { return only_the_next_of(of_build); }));
+  CHECK(w.core.wait([&] { return only_the_next_of(w, of_build); }));
 }
 
 TEST_CASE("a step that needs more memory than it may fails") {
@@ -246,12 +249,12 @@ TEST_CASE("a killed worker leaves nothing running, and the next one removes the 
   builder_world w;
   w.core.run(order_of(30, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(30).find("\nbegun\n") != std::string::npos; }));
-  const auto of_build = networks();
+  const auto of_build = networks(w);
   w.worker->end(SIGKILL);
   CHECK(w.core.wait([] { return build_containers() == 0; }, 30));
   w.start();
   CHECK(w.core.said<messages::worker_joined>().back().builds.empty());
-  CHECK(only_the_next_of(of_build));
+  CHECK(only_the_next_of(w, of_build));
   for (const auto& f : std::filesystem::directory_iterator(w.folder.path())) {
     CHECK((f.path().filename() == "id" || f.path().filename() == "lock"));
   }
@@ -266,12 +269,12 @@ TEST_CASE("a killed engine gives the build back, and the next build works") {
   engine().kill();
   // The job clears up once the engine is back; nothing is lost while it waits.
   engine().restart();
-  const auto of_build = networks();
+  const auto of_build = networks(w);
   const auto end = w.core.ended(40);
   CHECK(end.may_retry);
   CHECK_FALSE(end.cancelled);
   CHECK(build_containers() == 0);
-  CHECK(w.core.wait([&] { return only_the_next_of(of_build); }));
+  CHECK(w.core.wait([&] { return only_the_next_of(w, of_build); }));
   w.core.run(order_of(41, "RUN echo again"), project);
   CHECK(w.core.ended(41).error.empty());
 }
@@ -283,7 +286,7 @@ TEST_CASE("a worker that is told to stop gives its builds back and clears up") {
   CHECK(w.worker->end(SIGTERM) == 0);
   CHECK(w.core.ended(50) == messages::build_ended{50, 1, "the worker stops", false, true});
   CHECK(build_containers() == 0);
-  CHECK(networks().empty());  // for good: none is made ahead
+  CHECK(networks(w).empty());  // for good: none is made ahead
 }
 
 TEST_CASE("a worker without root builds nothing unless it is told to be open") {
