@@ -11,6 +11,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* default_branches = "main or master";
+
 json summary(const json& row) {
   const auto devices = row.find("owns__device");
   int all = 0;
@@ -117,7 +119,7 @@ messages::result<void> fleet_show(context& c, const std::string& name) {
   const auto row = find_fleet(
     c.server,
     name,
-    "id,app_name,slug,uuid,should_track_latest_release,created_at",
+    "id,app_name,slug,uuid,should_track_latest_release,release_branch,created_at",
     "is_for__device_type($select=slug),owns__device($select=is_online),"
     "should_be_running__release($select=id,commit,raw_version)");
   if (!row) {
@@ -128,6 +130,8 @@ messages::result<void> fleet_show(context& c, const std::string& name) {
   s["uuid"] = text_of(*row, "uuid");
   s["release"] = text_of(release, "commit");
   s["tracks_latest"] = bool_of(*row, "should_track_latest_release");
+  const auto branch = text_of(*row, "release_branch");
+  s["release_branch"] = branch.empty() ? json() : json(branch);
   if (c.out.json()) {
     c.out.print(s);
     return {};
@@ -139,7 +143,8 @@ messages::result<void> fleet_show(context& c, const std::string& name) {
      {"device type", text_of(s, "device_type")},
      {"online", text_of(s, "online") + " of " + text_of(s, "devices")},
      {"release", text_of(s, "release")},
-     {"tracks latest", bool_of(s, "tracks_latest") ? "yes" : "no"}});
+     {"tracks latest", bool_of(s, "tracks_latest") ? "yes" : "no"},
+     {"release branch", branch.empty() ? default_branches : branch}});
   return {};
 }
 
@@ -197,6 +202,24 @@ messages::result<void> fleet_pin(context& c, const std::string& fleet, const std
 messages::result<void> fleet_track_latest(context& c, const std::string& fleet) {
   return find_fleet(c.server, fleet).and_then([&](const json& row) {
     return c.server.patch(fleet_path(row), {{"should_track_latest_release", true}});
+  });
+}
+
+messages::result<void> fleet_release_branch(
+  context& c,
+  const std::string& fleet,
+  const std::string& branch,
+  bool by_default) {
+  if (by_default == !branch.empty()) {
+    return fail(errc::invalid_argument, "name a branch or --default");
+  }
+  return find_fleet(c.server, fleet).and_then([&](const json& row) {
+    return c.server.patch(fleet_path(row), {{"release_branch", by_default ? json() : json(branch)}})
+      .map([&] {
+        c.out.note(
+          "pushes to " + (by_default ? default_branches : printable(branch)) + " of "
+          + printable(text_of(row, "slug")) + " are built");
+      });
   });
 }
 

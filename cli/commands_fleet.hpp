@@ -19,6 +19,12 @@ messages::result<void> fleet_rename(context& c, const std::string& fleet, const 
 /// Keeps it on a release; `fleet_track_latest` ends that.
 messages::result<void> fleet_pin(context& c, const std::string& fleet, const std::string& release);
 messages::result<void> fleet_track_latest(context& c, const std::string& fleet);
+/// Pushes to `branch` are built, or to `main` and `master` when it is `by_default`. Errors: invalid_argument unless one of both is given.
+messages::result<void> fleet_release_branch(
+  context& c,
+  const std::string& fleet,
+  const std::string& branch,
+  bool by_default);
 /// Of its online devices: restarts all services; empties all volumes.
 messages::result<void> fleet_restart(context& c, const std::string& fleet);
 messages::result<void> fleet_purge(context& c, const std::string& fleet, bool yes);

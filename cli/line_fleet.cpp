@@ -43,6 +43,17 @@ void add_fleet(CLI::App& app, command_line& l) {
 
   c = command(
     *fleet,
+    "release-branch",
+    "name the branch of git whose pushes are built",
+    "  slipway fleet release-branch acme/gate deploy\n"
+    "  slipway fleet release-branch acme/gate --default");
+  c->add_option("FLEET", l.fleet, "name or organization/name")->required();
+  c->add_option("BRANCH", l.value, "of the fleet's git repository");
+  c->add_flag("--default", l.force, "main and master again");
+  choose(c, l, [&l](context& x) { return fleet_release_branch(x, l.fleet, l.value, l.force); });
+
+  c = command(
+    *fleet,
     "restart",
     "restart the services of all online devices",
     "  slipway fleet restart acme/gate");

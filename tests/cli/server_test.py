@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The `slipway` program against a real slipwayd: assets of releases, invitations."""
+"""The `slipway` program against a real slipwayd: fleets, assets of releases, invitations."""
 
 import json
 import os
@@ -56,6 +56,29 @@ class Case(unittest.TestCase):
 
     def answer(self, who, *arguments):
         return json.loads(self.slipway(who, *arguments, "--json").stdout)
+
+
+class Fleets(Case):
+    def branch(self, *arguments, **more):
+        return self.slipway(self.ann, "fleet", "release-branch", f"{self.ann.name}/cars", *arguments, **more)
+
+    def shown(self):
+        return self.answer(self.ann, "fleet", "show", f"{self.ann.name}/cars")["release_branch"]
+
+    def test_the_release_branch_of_a_fleet_is_set_shown_and_reset(self):
+        self.assertIsNone(self.shown())
+        done = self.branch("feature/one")
+        self.assertIn(f"pushes to feature/one of {self.ann.name}/cars are built", done.error)
+        self.assertEqual(self.shown(), "feature/one")
+        text = self.slipway(self.ann, "fleet", "show", f"{self.ann.name}/cars").stdout.decode()
+        self.assertRegex(text, r"release branch: feature/one\n")
+        self.assertIn("is the name of a branch", self.branch("a b", code=1).error)
+        self.assertIn("name a branch or --default", self.branch(code=1).error)
+        self.branch("main", "--default", code=1)
+        self.slipway(self.bob, "fleet", "release-branch", f"{self.ann.name}/cars", "main", code=4)
+        self.assertEqual(self.shown(), "feature/one")
+        self.branch("--default")
+        self.assertIsNone(self.shown())
 
 
 class Assets(Case):
