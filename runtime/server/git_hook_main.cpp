@@ -16,6 +16,7 @@ namespace {
 
 constexpr int exit_unusable = 2;
 constexpr std::size_t changes_bytes_max = 64U << 20U;
+constexpr const char* usage = "slipwayd git-hook: it is run by git, when slipwayd serve runs git\n";
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -53,6 +54,10 @@ std::string absolute(const std::string& path) {
 }  // namespace
 
 int git_hook_main(const std::vector<std::string>& arguments) {
+  if (arguments == std::vector<std::string>{"--help"}) {
+    std::fputs(usage, stdout);
+    return 0;
+  }
   // It must not outlive the push.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   gateways::git::hook_context c;
@@ -79,7 +84,7 @@ int git_hook_main(const std::vector<std::string>& arguments) {
       return gateways::git::post_receive(c);
     }
   }
-  std::fputs("slipwayd git-hook: it is run by git, when slipwayd serve runs git\n", stderr);
+  std::fputs(usage, stderr);
   return exit_unusable;
 }
 

@@ -114,6 +114,9 @@ int serve(const std::vector<std::string>& arguments) {
 
 /// `slipwayd edge LEVEL FORMAT`: logs as the server that started it does.
 int edge(const std::vector<std::string>& arguments) {
+  if (arguments == std::vector<std::string>{"--help"}) {
+    return show("slipwayd edge: it is run by slipwayd serve, to hold device sessions\n", 0);
+  }
   if (arguments.size() == 2) {
     init_log(arguments[0], arguments[1]);
   }

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import signal
 import stat
 import subprocess
@@ -843,6 +844,7 @@ class Documentation(Case):
         for option in options - {"--help", "--help-all"}:
             self.assertIn(option, reference)
             self.assertIn(option, manual)
+        self.assertEqual(set(re.findall(r"--[a-z][a-z-]*", manual)) - options, set())
 
 
 if __name__ == "__main__":
