@@ -1,6 +1,5 @@
 #include "cli/build_context.hpp"
 
-#include "cli/settings.hpp"
 #include "cli/source_files.hpp"
 #include "cli/tar_stream.hpp"
 #include "domain/dockerignore.hpp"
@@ -36,52 +35,59 @@ messages::result<void> write_all(int descriptor, std::string_view bytes) {
   return {};
 }
 
-/// What goes along of a folder that `dockerfile` builds.
-walk_rule context_rule(const domain::dockerignore& rules, const std::string& dockerfile) {
-  return [&rules, dockerfile](const std::string& path, bool is_folder) -> walk_choice {
-    if (path == ".git") {
+/// What goes along of a service's context. A deploy is planned with each service's own `.dockerignore`, so both have the same paths.
+class context_rule {
+public:
+  explicit context_rule(const messages::service_plan& service)
+    : service_(service), rules_(service.dockerignore) {}
+
+  walk_choice operator()(const std::string& path, bool is_folder) const {
+    if (path == ".git" || is_private(path)) {
       return {};
     }
+    const auto& dockerfile = service_.dockerfile;
     const bool needed =
       path == dockerfile || path == ".dockerignore" || dockerfile.starts_with(path + "/");
-    const bool excluded = !needed && rules.excludes(path);
-    return {!excluded, is_folder && (!excluded || rules.may_come_back_below(path))};
-  };
-}
+    const bool excluded = !needed && rules_.excludes(path);
+    return {!excluded, is_folder && (!excluded || rules_.may_come_back_below(path))};
+  }
+
+private:
+  /// At the root of the project: what only its builds know.
+  [[nodiscard]] bool is_private(const std::string& path) const {
+    return service_.context.empty() && (path == ".balena" || path == ".resin");
+  }
+
+  const messages::service_plan& service_;
+  domain::dockerignore rules_;
+};
 
 }  // namespace
 
 messages::result<build_context> build_context::pack(
-  const fs::path& folder,
-  const std::string& dockerfile,
+  const fs::path& project,
+  const messages::service_plan& service,
   const std::string& temp_folder) {
+  const auto folder = (project / service.context).lexically_normal();
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) {
     return fail(errc::not_found, folder.string() + " is not a folder");
   }
-  if (!fs::is_regular_file(folder / dockerfile, ignored)) {
-    return fail(errc::not_found, (folder / dockerfile).string() + " does not exist");
+  if (!fs::is_regular_file(folder / service.dockerfile, ignored)) {
+    return fail(errc::not_found, (folder / service.dockerfile).string() + " does not exist");
   }
   const int descriptor = ::open(temp_folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (descriptor < 0) {
     return fail(errc::io_failed, temp_folder + ": " + std::strerror(errno));
   }
   build_context context(descriptor);
-
-  domain::dockerignore rules;
-  if (fs::exists(folder / ".dockerignore", ignored)) {
-    const auto text = read_small_file((folder / ".dockerignore").string());
-    if (!text) {
-      return tl::unexpected(text.error());
-    }
-    rules = domain::dockerignore(*text);
-  }
-  auto paths = walk(folder, context_rule(rules, fs::path(dockerfile).lexically_normal().string()));
+  auto paths = walk(folder, context_rule(service));
   if (!paths) {
     return tl::unexpected(paths.error());
   }
   context.files_ = paths->size();
   tar_stream tar(folder, std::move(*paths), tar_stream::packing::plain);
+  tar.replace(service.dockerfile, service.dockerfile_text);
   std::array<char, 65536> buffer{};
   std::ptrdiff_t n = 0;
   while ((n = tar.read(buffer.data(), buffer.size())) > 0) {

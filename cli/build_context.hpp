@@ -1,5 +1,6 @@
 #pragma once
 
+#include "messages/build.hpp"
 #include "messages/error.hpp"
 
 #include <cstddef>
@@ -12,11 +13,12 @@ namespace slipway::cli {
 /// A folder as the tar that an engine builds from, in a nameless temporary file.
 class build_context {
 public:
-  /// Honours `.dockerignore`; `.git` never goes along; `dockerfile` always does. Owners become 0, links stay links.
+  /// Of a service of the project in `folder`: its Dockerfile with the text that the plan gives it, and what the `.dockerignore` of the
+  /// plan leaves. `.git` and the project's `.balena` never go along. Owners become 0, links stay links.
   /// Errors: not_found (no folder or no Dockerfile), io_failed, disk_full.
   [[nodiscard]] static messages::result<build_context> pack(
-    const std::filesystem::path& folder,
-    const std::string& dockerfile,
+    const std::filesystem::path& project,
+    const messages::service_plan& service,
     const std::string& temp_folder);
 
   build_context(build_context&& other) noexcept;

@@ -60,11 +60,7 @@ public:
       c_.out.how().error_is_terminal,
       c_.out.how().width,
       names);
-    image_maker maker(
-      engine_,
-      board,
-      interrupted_,
-      {device_type_, architecture_, c_.env.temp_folder, args_.no_cache});
+    image_maker maker(engine_, board, interrupted_, {c_.env.temp_folder, args_.no_cache});
     done = build_all(maker).and_then([this] { return create_release(); }).and_then([&] {
       return push_all(maker, board);
     });
@@ -88,7 +84,7 @@ private:
       return tl::unexpected(project.error());
     }
     project_ = std::move(*project);
-    for (const auto& w : project_.composition.warnings) {
+    for (const auto& w : project_.plan.warnings) {
       c_.out.warn(w);
     }
     auto me = who_am_i(c_.server);
@@ -99,20 +95,20 @@ private:
     auto fleet = find_fleet(
       c_.server,
       args_.fleet,
-      "id,slug",
+      "id,app_name,slug",
       "application_type($select=slug,supports_multicontainer),"
-      "is_for__device_type($select=slug;$expand=is_of__cpu_architecture($select=slug))");
+      "is_for__device_type($select=slug;$expand=is_of__cpu_architecture($select=slug)),"
+      "build_environment_variable($select=name,value)");
     if (!fleet) {
       return tl::unexpected(fleet.error());
     }
     fleet_ = int_of(*fleet, "id");
     slug_ = text_of(*fleet, "slug");
-    const auto type = expanded(*fleet, "is_for__device_type");
-    device_type_ = text_of(type, "slug");
-    architecture_ = text_of(expanded(type, "is_of__cpu_architecture"), "slug");
-    for (const auto& service : project_.composition.services) {
-      auto& job = jobs_.emplace_back();
-      job.service = service;
+    if (auto planned = plan_for(project_, target_of(*fleet)); !planned) {
+      return planned;
+    }
+    for (const auto& service : project_.plan.services) {
+      jobs_.emplace_back().service = service;
     }
     if (auto engine = engine_.ping(); !engine) {
       return fail(
@@ -121,6 +117,25 @@ private:
           + "; start one, or name its socket with --engine or DOCKER_HOST");
     }
     return {};
+  }
+
+  [[nodiscard]] domain::project_target target_of(const json& fleet) const {
+    domain::project_target target;
+    const auto device = expanded(fleet, "is_for__device_type");
+    target.device_type = text_of(device, "slug");
+    target.architecture = text_of(expanded(device, "is_of__cpu_architecture"), "slug");
+    target.fleet = text_of(fleet, "app_name");
+    target.release = commit_;
+    const auto type = expanded(fleet, "application_type");
+    target.multicontainer =
+      !type.contains("supports_multicontainer") || bool_of(type, "supports_multicontainer");
+    if (const auto all = fleet.find("build_environment_variable");
+        all != fleet.end() && all->is_array()) {
+      for (const auto& row : *all) {
+        target.variables.push_back({text_of(row, "name"), text_of(row, "value")});
+      }
+    }
+    return target;
   }
 
   messages::result<void> build_all(image_maker& maker) {
@@ -138,21 +153,21 @@ private:
   // Rows on the server.
 
   messages::result<void> create_release() {
-    commit_ = runtime::random_hex(32);
+    const auto& plan = project_.plan;
     json body{
       {"belongs_to__application", fleet_},
       {"is_created_by__user", user_},
-      {"composition", project_.composition.json},
+      {"composition", json::parse(plan.composition)},
       {"commit", commit_},
       {"status", "running"},
       {"source", "local"},
       {"start_timestamp", jobs_.front().started_ms},
       {"is_final", !args_.draft}};
-    if (!project_.contract.is_null()) {
-      body["contract"] = project_.contract;
+    if (!plan.contract.empty()) {
+      body["contract"] = json::parse(plan.contract);
     }
-    if (!project_.semver.empty()) {
-      body["semver"] = project_.semver;
+    if (!plan.semver.empty()) {
+      body["semver"] = plan.semver;
     }
     const auto release = c_.server.post("/v7/release", body);
     if (!release) {
@@ -173,11 +188,14 @@ private:
     if (!service) {
       return tl::unexpected(service.error());
     }
-    const auto image = c_.server.post(
-      "/v7/image",
-      {{"is_a_build_of__service", *service},
-       {"status", "running"},
-       {"start_timestamp", job.started_ms}});
+    json body{
+      {"is_a_build_of__service", *service},
+      {"status", "running"},
+      {"start_timestamp", job.started_ms}};
+    if (!job.service.contract.empty()) {
+      body["contract"] = json::parse(job.service.contract);
+    }
+    const auto image = c_.server.post("/v7/image", body);
     if (!image) {
       return tl::unexpected(image.error());
     }
@@ -192,12 +210,12 @@ private:
     if (!link) {
       return tl::unexpected(link.error());
     }
-    for (const auto& [name, value] : job.service.labels) {
+    for (const auto& l : job.service.labels) {
       const auto label = c_.server.post(
         "/v7/image_label",
-        {{"release_image", int_of(*link, "id")}, {"label_name", name}, {"value", value}});
+        {{"release_image", int_of(*link, "id")}, {"label_name", l.name}, {"value", l.value}});
       if (!label) {
-        return tl::unexpected(messages::with_context("label " + name, label.error()));
+        return tl::unexpected(messages::with_context("label " + l.name, label.error()));
       }
     }
     return {};
@@ -279,12 +297,12 @@ private:
     json body{
       {"status", status},
       {"end_timestamp", std::max(job.ended_ms, job.started_ms)},
-      {"project_type", job.project_type}};
+      {"project_type", job.service.project_type}};
     if (!job.build_log.empty()) {
       body["build_log"] = job.build_log;
     }
-    if (!job.dockerfile.empty()) {
-      body["dockerfile"] = job.dockerfile;
+    if (!job.service.dockerfile_text.empty()) {
+      body["dockerfile"] = job.service.dockerfile_text;
     }
     if (!error.empty()) {
       body["error_message"] = error;
@@ -364,11 +382,9 @@ private:
   std::int64_t user_ = 0;
   std::int64_t fleet_ = 0;
   std::string slug_;
-  std::string device_type_;
-  std::string architecture_;
   std::vector<service_job> jobs_;
   std::string failed_log_;  ///< end of a failed build, for a terminal that showed bars only
-  std::string commit_;
+  std::string commit_ = runtime::random_hex(32);
   std::int64_t release_ = 0;
 };
 

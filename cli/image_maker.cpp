@@ -1,9 +1,6 @@
 #include "cli/image_maker.hpp"
 
 #include "cli/build_context.hpp"
-#include "cli/settings.hpp"
-#include "domain/project_plan.hpp"
-#include "domain/project_templates.hpp"
 #include "runtime/clock.hpp"
 
 #include <algorithm>
@@ -17,8 +14,7 @@ using messages::errc;
 namespace {
 
 constexpr int push_attempts_max = 3;
-constexpr std::size_t build_log_bytes_max = 1'000'000;   // the model's limit is 1.5 MB
-constexpr std::size_t dockerfile_bytes_max = 1'000'000;  // the model's limit
+constexpr std::size_t build_log_bytes_max = 1'000'000;  // the model's limit is 1.5 MB
 constexpr std::size_t partial_line_bytes_max = 64U * 1024U;
 
 std::string image_name(const project& p, const service_job& job) {
@@ -33,7 +29,7 @@ std::string image_name(const project& p, const service_job& job) {
 
 messages::result<void> image_maker::make(const project& p, service_job& job) {
   job.started_ms = runtime::now_ms();
-  auto done = job.service.build ? build(p, job) : take_ready(job);
+  auto done = job.service.image.empty() ? build(p, job) : take_ready(job);
   job.ended_ms = runtime::now_ms();
   show(job, done ? phase::built : phase::failed);
   return done;
@@ -41,37 +37,20 @@ messages::result<void> image_maker::make(const project& p, service_job& job) {
 
 messages::result<void> image_maker::build(const project& p, service_job& job) {
   show(job, phase::building);
-  const auto& how = *job.service.build;
-  const auto folder = (p.folder / how.context).lexically_normal();
-  const auto dockerfile = domain::choose_dockerfile(
-    [&](std::string_view name) {
-      std::error_code ignored;
-      return std::filesystem::is_regular_file(folder / name, ignored);
-    },
-    how.dockerfile,
-    options_.device_type,
-    options_.architecture);
-  if (!dockerfile) {
-    return tl::unexpected(messages::with_context(folder.string(), dockerfile.error()));
-  }
-  auto tar = build_context::pack(folder, *dockerfile, options_.temp_folder);
+  const auto& how = job.service;
+  auto tar = build_context::pack(p.folder, how, options_.temp_folder);
   if (!tar) {
     return tl::unexpected(tar.error());
   }
-  auto text = read_small_file((folder / *dockerfile).string());
-  if (text && text->size() <= dockerfile_bytes_max) {
-    job.dockerfile = std::move(*text);
-  }
-  job.project_type = domain::project_type(*dockerfile, options_.device_type, options_.architecture);
   job.local_image = image_name(p, job);
 
   runtime::build_request request;
   request.tags = {job.local_image};
-  request.dockerfile = *dockerfile;
+  request.dockerfile = how.dockerfile;
   request.target = how.target;
   request.no_cache = options_.no_cache;
-  for (const auto& [name, value] : how.args) {
-    request.build_args[name] = value;
+  for (const auto& arg : how.args) {
+    request.build_args[arg.name] = arg.value;
   }
   partial_line_.clear();
   step_ = 0;
@@ -114,7 +93,6 @@ bool image_maker::hear(service_job& job, std::string_view text) {
 
 messages::result<void> image_maker::take_ready(service_job& job) {
   job.local_image = job.service.image;
-  job.project_type = "external service";
   if (engine_.inspect_image(job.local_image)) {
     return measure(job);
   }

@@ -12,11 +12,9 @@ namespace slipway::cli {
 
 /// One service on its way from source to the registry.
 struct service_job {
-  domain::compose_service service;
+  messages::service_plan service;
   // Made here:
   std::string local_image;  ///< what the engine calls it
-  std::string project_type;
-  std::string dockerfile;  ///< its text, "" for a ready image
   std::string build_log;
   std::int64_t size_bytes = 0;
   std::int64_t started_ms = 0;
@@ -28,10 +26,8 @@ struct service_job {
   bool finished = false;  ///< its image row says success
 };
 
-/// What images are made for, and how.
+/// How images are made.
 struct image_options {
-  std::string device_type;
-  std::string architecture;
   std::string temp_folder;
   bool no_cache = false;
 };

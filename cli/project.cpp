@@ -1,10 +1,10 @@
 #include "cli/project.hpp"
 
 #include "cli/settings.hpp"
-#include "domain/contract.hpp"
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace slipway::cli {
 
@@ -25,38 +25,26 @@ std::string image_name_of(const fs::path& folder) {
   return name.empty() ? "project" : name;
 }
 
-/// The release's contract, balena-api.md 6.5.
-messages::result<void> read_contract(project& p) {
-  const auto file = p.folder / "balena.yml";
+messages::result<std::optional<std::string>> text_in(const fs::path& file) {
   std::error_code ignored;
-  if (!fs::exists(file, ignored)) {
-    return {};
+  if (!fs::is_regular_file(file, ignored)) {
+    return std::nullopt;
   }
-  const auto text = read_small_file(file.string());
-  if (!text) {
-    return tl::unexpected(text.error());
-  }
-  domain::file_notes notes;
-  auto contract = domain::read_release_contract(*text, "balena.yml", notes);
-  if (!notes.good()) {
-    return tl::unexpected(notes.error());
-  }
-  p.contract = std::move(contract.json);
-  p.semver = std::move(contract.semver);
-  return {};
+  return read_small_file(file.string()).map([](std::string text) {
+    return std::optional(std::move(text));
+  });
 }
 
-messages::result<project> read_compose(project p, const fs::path& file) {
-  const auto text = read_small_file(file.string());
-  if (!text) {
-    return tl::unexpected(text.error());
+std::vector<std::string> files_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.is_regular_file(ignored)) {
+      names.push_back(entry.path().filename().string());
+    }
   }
-  auto composition = domain::parse_compose(*text, file.filename().string());
-  if (!composition) {
-    return tl::unexpected(composition.error());
-  }
-  p.composition = std::move(*composition);
-  return p;
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace
@@ -67,30 +55,37 @@ messages::result<project> read_project(const fs::path& path) {
     return fail(errc::not_found, path.string() + " does not exist");
   }
   project p;
-  const bool is_file = !fs::is_directory(path, ignored);
-  p.folder = is_file ? fs::absolute(path).parent_path() : path;
+  p.folder = path;
+  if (!fs::is_directory(path, ignored)) {
+    p.folder = fs::absolute(path).parent_path();
+    p.compose_file = path.filename().string();
+  }
   p.name = image_name_of(p.folder);
-  if (auto read = read_contract(p); !read) {
-    return tl::unexpected(read.error());
+  domain::project_target anything;
+  anything.device_known = false;
+  return plan_for(p, std::move(anything)).map([&] { return std::move(p); });
+}
+
+messages::result<void> plan_for(project& p, domain::project_target target) {
+  target.compose_file = p.compose_file;
+  target.multi_dockerignore = true;
+  auto plan = domain::plan_project(
+    {[&p](std::string_view path) { return text_in(p.folder / path); },
+     [&p](std::string_view folder) { return files_in(p.folder / folder); }},
+    target);
+  if (!plan) {
+    return plan.error().code == errc::not_found
+             ? tl::unexpected(messages::with_context(p.folder.string(), plan.error()))
+             : tl::unexpected(plan.error());
   }
-  if (is_file) {
-    return read_compose(std::move(p), path);
+  if (!plan->secrets.empty()) {
+    return fail(
+      errc::unsupported,
+      "build secrets (.balena/secrets) need an engine that mounts folders into a build, which "
+      "deploy does not ask of yours");
   }
-  for (const auto* name : {"docker-compose.yml", "docker-compose.yaml"}) {
-    if (fs::exists(path / name, ignored)) {
-      return read_compose(std::move(p), path / name);
-    }
-  }
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    const auto name = entry.path().filename().string();
-    if (name == "Dockerfile" || name.starts_with("Dockerfile.")) {
-      p.composition = domain::default_composition();
-      return p;
-    }
-  }
-  return fail(
-    errc::not_found,
-    path.string() + " holds neither docker-compose.yml nor a Dockerfile");
+  p.plan = std::move(*plan);
+  return {};
 }
 
 }  // namespace slipway::cli

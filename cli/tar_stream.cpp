@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <map>
 
 namespace slipway::cli {
 
@@ -33,6 +34,7 @@ using new_entry = std::unique_ptr<archive_entry, free_entry>;
 struct tar_stream::impl {
   fs::path folder;
   std::vector<std::string> paths;
+  std::map<std::string, std::string> replaced;
   std::vector<std::pair<std::string, std::string>> texts;
   std::size_t next_path = 0, next_text = 0;
   std::string file;  ///< that is open
@@ -89,7 +91,8 @@ struct tar_stream::impl {
       return begin(paths[next_path++]);
     }
     if (next_text < texts.size()) {
-      return pack_text(texts[next_text++]);
+      const auto& [path, text] = texts[next_text++];
+      return pack_whole(path, text, 0600, ::time(nullptr));
     }
     if (std::exchange(closed, true)) {
       return false;
@@ -105,6 +108,10 @@ struct tar_stream::impl {
     }
     if (!S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode) && !S_ISLNK(s.st_mode)) {
       return true;  // sockets, pipes and devices mean nothing in a build
+    }
+    if (const auto it = replaced.find(path); it != replaced.end()) {
+      const bool is_file = S_ISREG(s.st_mode);
+      return pack_whole(path, it->second, is_file ? s.st_mode : 0644, s.st_mtime);
     }
     if (S_ISREG(s.st_mode)) {
       open_file = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -155,17 +162,18 @@ struct tar_stream::impl {
     return true;
   }
 
-  bool pack_text(const std::pair<std::string, std::string>& text) {
+  /// A file that is a text of ours.
+  bool pack_whole(const std::string& path, const std::string& text, mode_t mode, time_t time) {
     const new_entry entry(archive_entry_new());
     archive_entry_set_filetype(entry.get(), AE_IFREG);
-    archive_entry_set_perm(entry.get(), 0600);
-    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text.second.size()));
-    archive_entry_set_mtime(entry.get(), ::time(nullptr), 0);
-    if (!write_head(*entry, text.first)) {
+    archive_entry_set_perm(entry.get(), mode & 07777U);
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text.size()));
+    archive_entry_set_mtime(entry.get(), time, 0);
+    if (!write_head(*entry, path)) {
       return false;
     }
-    const auto n = archive_write_data(tar.get(), text.second.data(), text.second.size());
-    return n == static_cast<la_ssize_t>(text.second.size()) || fail_to_pack(text.first);
+    const auto n = archive_write_data(tar.get(), text.data(), text.size());
+    return n == static_cast<la_ssize_t>(text.size()) || fail_to_pack(path);
   }
 };
 
@@ -188,6 +196,10 @@ tar_stream::tar_stream(fs::path folder, std::vector<std::string> paths, packing 
 
 tar_stream::tar_stream(tar_stream&&) noexcept = default;
 tar_stream::~tar_stream() = default;
+
+void tar_stream::replace(std::string path, std::string text) {
+  impl_->replaced.insert_or_assign(std::move(path), std::move(text));
+}
 
 void tar_stream::add_text(std::string path, std::string text) {
   impl_->texts.emplace_back(std::move(path), std::move(text));

@@ -23,6 +23,8 @@ public:
   tar_stream(tar_stream&&) noexcept;
   ~tar_stream();
 
+  /// `text` in the place of what the file of that path holds; its mode and time stay. A link becomes a file.
+  void replace(std::string path, std::string text);
   /// A file of the tar that the folder does not hold; comes after all others.
   void add_text(std::string path, std::string text);
 

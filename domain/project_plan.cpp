@@ -76,6 +76,10 @@ private:
   // The composition.
 
   messages::result<composition> find_composition() {
+    if (!target_.compose_file.empty()) {
+      file_ = target_.compose_file;
+      return read_composition();
+    }
     const auto& names = names_in("");
     for (const auto* name : {"docker-compose.yml", "docker-compose.yaml"}) {
       if (contains(names, name)) {
@@ -102,7 +106,10 @@ private:
     if (!text) {
       return tl::unexpected(messages::with_context(file_ + ":1", text.error()));
     }
-    auto c = parse_compose(text->value_or(""), file_);
+    if (!*text) {
+      return fail(errc::not_found, file_ + " does not exist");
+    }
+    auto c = parse_compose(**text, file_);
     if (c) {
       notes_.warn(std::move(c->warnings));
       if (!target_.dockerfile_path.empty()) {
@@ -161,7 +168,9 @@ private:
     if (s.build) {
       p.context = normal_path(s.build->context);
       p.target = s.build->target;
-      plan_dockerfile(s, p);
+      if (target_.device_known) {
+        plan_dockerfile(s, p);
+      }
       plan_args(*s.build, p);
       plan_ignore(p);
       plan_contract(p);

@@ -27,6 +27,10 @@ struct project_target {
   std::string release;       ///< commit, for template variables
   std::string
     dockerfile_path;  ///< asked for by the client, relative to the root; "" = by the rules
+  /// Compose file asked for by the client, a name in the root; "" = by the rules.
+  std::string compose_file;
+  /// False: what a project says whatever it is built for. Dockerfiles are neither chosen nor read.
+  bool device_known = true;
   bool multi_dockerignore = false;  ///< each service's own `.dockerignore` counts, not the root's
   /// Who sent the source has left out what is ignored, as `balena push` does: nothing more is left out (ADR 85).
   bool filtered = false;

@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 import time
 import unittest
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import fake_servers  # noqa: E402
@@ -490,6 +491,63 @@ class Deploy(Case):
         self.slipway("deploy", "gate", self.path)
         names = tarfile.open(fileobj=io.BytesIO(self.engine.contexts[0])).getnames()
         self.assertEqual(sorted(names), ["Dockerfile", "a.txt"])
+
+    def deployed(self, files):
+        """What the engine was told of a service `web` with these files: its query, its tar, the row of its image."""
+        self.engine.contexts.clear()
+        self.engine.requests.clear()
+        self.api.log.requests.clear()
+        path = self.project({"docker-compose.yml": "services: {web: {build: ./web}}\n", **files})
+        self.commit = self.answer("deploy", "gate", path)["commit"]
+        url = next(r[1] for r in self.engine.requests if r[1].startswith("/build"))
+        tar = tarfile.open(fileobj=io.BytesIO(self.engine.contexts[0]))
+        texts = {m.name: tar.extractfile(m).read().decode() for m in tar.getmembers() if m.isfile()}
+        image = self.api.log.find(r"PATCH /v7/image\(")[0][2]
+        return urllib.parse.parse_qs(url.split("?")[1]), texts, image
+
+    def test_a_template_is_filled_in_for_the_fleet(self):
+        template = "FROM x-%%BALENA_ARCH%%:%%RESIN_MACHINE_NAME%%\n# %%BALENA_ARCH%%\nRUN %%OTHER%%\n" \
+                   "LABEL a=%%BALENA_SERVICE_NAME%% b=%%BALENA_APP_NAME%% c=%%BALENA_RELEASE_HASH%%\n"
+        query, texts, image = self.deployed({"web/Dockerfile.template": template})
+        filled = "FROM x-amd64:generic-amd64\n# %%BALENA_ARCH%%\nRUN %%OTHER%%\n" \
+                 f"LABEL a=web b=gate c={self.commit}\n"
+        self.assertEqual(query["dockerfile"], ["Dockerfile.template"])
+        self.assertEqual(texts["Dockerfile.template"], filled)
+        self.assertEqual((image["project_type"], image["dockerfile"]), ("Dockerfile.template", filled))
+
+    def test_the_dockerfile_of_the_device_type_comes_before_that_of_the_architecture(self):
+        files = {"web/Dockerfile": "FROM plain-%%BALENA_ARCH%%\n"}
+        (self.home / "project/web/Dockerfile").unlink()
+        for name, kind, filled in (
+            ("Dockerfile", "Standard Dockerfile", "FROM plain-%%BALENA_ARCH%%\n"),
+            ("Dockerfile.template", "Dockerfile.template", "FROM t-amd64\n"),
+            ("Dockerfile.amd64", "Architecture-specific Dockerfile", "FROM a-amd64\n"),
+            ("Dockerfile.generic-amd64", "Architecture-specific Dockerfile", "FROM d-amd64\n"),
+        ):
+            files["web/" + name] = filled.replace("-amd64", "-%%BALENA_ARCH%%")
+            query, texts, image = self.deployed(files)
+            self.assertEqual(query["dockerfile"], [name])
+            self.assertEqual(texts[name], filled)
+            self.assertEqual(image["project_type"], kind)
+
+    def test_a_project_without_a_dockerfile_for_the_fleet_is_told_before_the_engine_hears_of_it(self):
+        path = self.project({"docker-compose.yml": "services: {web: {build: ./other}}\n",
+                             "other/Dockerfile.aarch64": "FROM x\n"})
+        done = self.slipway("deploy", "gate", path, code=1)
+        self.assertIn('docker-compose.yml:1: service "web": other/Dockerfile does not exist', done.stderr)
+        self.assertEqual(self.engine.requests, [])
+
+    def test_build_variables_of_fleet_and_project_are_arguments_of_the_build(self):
+        self.api.fleet["build_environment_variable"] = [{"name": "COLOUR", "value": "blue"}, {"name": "SIZE", "value": "small"}]
+        query, texts, _ = self.deployed({
+            "web/Dockerfile": "FROM x\n", ".balena/balena.yml": "build-variables: {services: {web: [COLOUR=red]}}\n"})
+        self.assertEqual(json.loads(query["buildargs"][0]), {"COLOUR": "red", "SIZE": "small"})
+        self.assertEqual(sorted(texts), ["Dockerfile", "a.txt"])
+
+    def test_several_services_are_refused_where_the_fleet_runs_one(self):
+        self.api.fleet["application_type"] = [{"slug": "microservices-starter", "supports_multicontainer": False}]
+        done = self.slipway("deploy", "gate", self.path, code=1)
+        self.assertIn("the fleet's type runs one service", done.stderr)
 
     def test_without_a_terminal_progress_is_plain_lines_on_stderr(self):
         done = self.slipway("deploy", "gate", self.path)

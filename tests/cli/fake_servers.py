@@ -276,7 +276,7 @@ class Api(http.server.BaseHTTPRequestHandler):
             named = "eq 'gate'" in query or "slug eq 'ann/gate'" in query or "eq '" not in query
             if "eq 'twin'" in query:
                 return [dict(FLEET, slug="a/twin"), dict(FLEET, slug="b/twin")]
-            return [FLEET] if named else []
+            return [self.server.fleet] if named else []
         if resource == "device":
             known = "eq '" not in query and "uuid,'" not in query
             return [DEVICE] if known or "ddddddd" in query or "north" in query else []
@@ -479,6 +479,7 @@ class FakeApi(Quiet, http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Api)
         self.log = Recorder()
+        self.fleet = dict(FLEET)
         self.builder = Builder()
         self.following = threading.Event()
         self.unfollow = threading.Event()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The `slipway` program against a real slipwayd: fleets, assets of releases, invitations."""
+"""The `slipway` program against a real slipwayd: fleets, deploys, assets of releases, invitations."""
 
 import json
 import os
@@ -10,6 +10,8 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import fake_servers  # noqa: E402
 from support.slipwayd import Slipwayd  # noqa: E402
 from support.tenant import Tenant  # noqa: E402
 
@@ -79,6 +81,34 @@ class Fleets(Case):
         self.assertEqual(self.shown(), "feature/one")
         self.branch("--default")
         self.assertIsNone(self.shown())
+
+
+class Deploys(Case):
+    """With an engine that only pretends to build and push."""
+
+    def setUp(self):
+        super().setUp()
+        self.engine = fake_servers.FakeEngine(self.home / "engine.sock")
+        self.addCleanup(self.engine.server_close)
+        self.addCleanup(self.engine.shutdown)
+
+    def test_a_deploy_fills_in_what_the_server_says_of_the_fleet_and_keeps_it_with_the_image(self):
+        self.ann.api.create("build_environment_variable", application=self.ann.fleet, name="COLOUR", value="blue")
+        (self.home / "project/web").mkdir(parents=True)
+        (self.home / "project/docker-compose.yml").write_text("services: {web: {build: ./web}}\n")
+        (self.home / "project/web/Dockerfile.amd64").write_text(
+            "FROM %%BALENA_MACHINE_NAME%%-%%BALENA_ARCH%%\nLABEL a=%%BALENA_APP_NAME%% b=%%BALENA_RELEASE_HASH%%\n")
+        (self.home / "project/web/contract.yml").write_text("type: sw.container\nname: Web\nslug: web\n")
+        done = self.answer(self.ann, "deploy", f"{self.ann.name}/cars", "project", "--engine", self.engine.endpoint)
+        build = next(path for _, path, *_ in self.engine.requests if path.startswith("/build"))
+        self.assertIn('"COLOUR":"blue"', build)
+        image = self.ann.api.rows(
+            f"/v7/image?$filter=release_image/any(ri:ri/is_part_of__release eq {done['id']})"
+            "&$select=status,dockerfile,project_type,contract")[0]
+        self.assertEqual(image["status"], "success")
+        self.assertEqual(image["dockerfile"], f"FROM generic-amd64-amd64\nLABEL a=cars b={done['commit']}\n")
+        self.assertEqual(image["project_type"], "Architecture-specific Dockerfile")
+        self.assertEqual(image["contract"]["slug"], "web")
 
 
 class Assets(Case):

@@ -194,6 +194,29 @@ TEST_CASE("a tar is the same read in pieces of any size, and ends with the texts
   }
 }
 
+TEST_CASE("a text takes a file's place in a tar, with the file's mode and time") {
+  const temp_folder f;
+  f.write("a", "one");
+  f.write("b", "two");
+  std::filesystem::permissions(f.path / "a", std::filesystem::perms(0754));
+  std::filesystem::create_symlink("b", f.path / "link");
+  tar_stream tar(f.path, {"a", "b", "link"}, tar_stream::packing::plain);
+  tar.replace("a", "another text");
+  tar.replace("link", "");
+  const auto bytes = read_all(tar);
+  CHECK(unpack(bytes) == paths{"a=another text", "b=two", "link="});
+  struct stat on_disk {};
+  REQUIRE(::stat((f.path / "a").c_str(), &on_disk) == 0);
+  auto* a = archive_read_new();
+  archive_read_support_format_tar(a);
+  REQUIRE(archive_read_open_memory(a, bytes.data(), bytes.size()) == ARCHIVE_OK);
+  archive_entry* e = nullptr;
+  REQUIRE(archive_read_next_header(a, &e) == ARCHIVE_OK);
+  CHECK(archive_entry_perm(e) == 0754);
+  CHECK(archive_entry_mtime(e) == on_disk.st_mtime);
+  archive_read_free(a);
+}
+
 TEST_CASE(
   "a file that goes away or becomes shorter while it is packed ends the tar with an error") {
   const temp_folder f;

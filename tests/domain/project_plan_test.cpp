@@ -131,6 +131,30 @@ TEST_CASE("the Dockerfile that the client names is taken, its variants first") {
   CHECK(refusal(files, t).detail == "none:1: service \"main\": none does not exist");
 }
 
+TEST_CASE("a compose file that the client names is read in the place of the usual one") {
+  auto t = rpi();
+  t.compose_file = "other.yml";
+  tree files{{"docker-compose.yml", "services: {a: {image: x}}\n"}};
+  CHECK(refusal(files, t).code == errc::not_found);
+  files["other.yml"] = "services: {b: {image: x}}\n";
+  CHECK(plan(files, t).services[0].name == "b");
+  files["other.yml"] = "services: {b: {}}\n";
+  CHECK(refusal(files, t).detail == "other.yml:1: service \"b\": needs build or image");
+}
+
+TEST_CASE("without a device a project says all but its Dockerfiles") {
+  auto t = rpi();
+  t.device_known = false;
+  const tree files{
+    {"Dockerfile.armv7hf", "FROM x"},
+    {"balena.yml", "type: sw.application\nname: n\nversion: 1.2.3\n"}};
+  CHECK(refusal(files).code == errc::invalid_argument);
+  const auto p = plan(files, t);
+  CHECK(p.services[0].name == "main");
+  CHECK(p.services[0].dockerfile.empty());
+  CHECK(p.semver == "1.2.3");
+}
+
 TEST_CASE("template variables are replaced outside comments, unknown ones stay") {
   const template_variables v{{"BALENA_ARCH", "amd64"}, {"BALENA_APP_NAME", "boats"}};
   CHECK(fill_template("FROM x-%%BALENA_ARCH%%:%%BALENA_APP_NAME%%\n", v) == "FROM x-amd64:boats\n");
