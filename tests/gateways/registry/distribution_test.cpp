@@ -305,6 +305,20 @@ TEST_CASE("the token endpoint takes scopes in every form and refuses a wrong sec
   CHECK(s.raw("GET", "/auth/v1/token?apikey=bad").status == 401);
 }
 
+TEST_CASE("a registry token given as a password is answered with itself") {
+  registry_process s;
+  const auto token = s.token("repository:a:pull");
+  const auto login = [&](const std::string& password) {
+    const std::vector<std::pair<std::string, std::string>> basic{
+      {"Authorization", "Basic " + runtime::base64("token:" + password)}};
+    return s.raw("GET", "/auth/v1/token?scope=repository:b:pull,push", "", basic);
+  };
+  const auto r = login(token);
+  REQUIRE(r.status == 200);
+  CHECK(json::parse(r.body) == json{{"token", token}});
+  CHECK(login("bad").status == 401);
+}
+
 TEST_CASE("killed in the middle of an upload, the server goes on with it after a restart") {
   registry_process s;
   const std::string first(3'000'000, 'a');
