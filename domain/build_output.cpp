@@ -11,14 +11,19 @@ constexpr bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
 }
 
-/// `FROM` of `Step 1/3 : FROM x`, "" when it is no step.
+/// `FROM` of dockerd's `Step 1/3 : FROM x` or podman's `STEP 1/3: FROM x` and `[1/2] STEP 1/3: FROM x`, "" when it is no step.
 std::string_view instruction_of(std::string_view line) {
-  constexpr std::string_view start = "Step ";
-  const auto colon = line.find(" : ");
-  if (!line.starts_with(start) || colon == std::string_view::npos) {
+  if (const auto stage = line.find("] ");
+      line.starts_with('[') && stage != std::string_view::npos) {
+    line.remove_prefix(stage + 2);
+  }
+  const std::string_view before = line.starts_with("Step ") ? " : " : ": ";
+  const auto colon = line.find(before);
+  if (
+    !(line.starts_with("Step ") || line.starts_with("STEP ")) || colon == std::string_view::npos) {
     return {};
   }
-  line.remove_prefix(colon + 3);
+  line.remove_prefix(colon + before.size());
   return line.substr(0, line.find(' '));
 }
 
@@ -74,7 +79,7 @@ void cache_watch::line(std::string_view text) {
     past_from_ = past_from_ || instruction == "FROM";
     // A base image is not built, and arguments before it are not layers.
     open_ += instruction == "FROM" || !past_from_ ? 0 : 1;
-  } else if (text == " ---> Using cache" && open_ > 0) {
+  } else if ((text == " ---> Using cache" || text.starts_with("--> Using cache ")) && open_ > 0) {
     --open_;
   }
 }
@@ -117,6 +122,17 @@ std::string megabytes(std::int64_t bytes) {
   std::array<char, 32> out{};
   std::snprintf(out.data(), out.size(), "%.1f MB", static_cast<double>(bytes) / 1e6);
   return out.data();
+}
+
+std::string whole_size(std::int64_t bytes) {
+  constexpr std::array units{"bytes", "KiB", "MiB", "GiB"};
+  constexpr std::int64_t step = 1024;
+  std::size_t unit = 0;
+  while (unit + 1 < units.size() && bytes != 0 && bytes % step == 0) {
+    bytes /= step;
+    ++unit;
+  }
+  return std::to_string(bytes) + " " + units[unit];
 }
 
 }  // namespace slipway::domain

@@ -36,7 +36,7 @@ private:
 /// The classic builder paints what steps write to stderr, piece by piece. Answers the piece as the step wrote it.
 [[nodiscard]] std::string_view without_paint(std::string_view piece);
 
-/// Whether every step of a classic build came from the cache.
+/// Whether every step of a classic build, or one of podman, came from the cache.
 class cache_watch {
 public:
   void line(std::string_view text);
@@ -69,5 +69,7 @@ private:
 
 /// `12.3 MB`.
 [[nodiscard]] std::string megabytes(std::int64_t bytes);
+/// A limit as it was set, in the largest unit that makes it a whole number: `16 MiB`, `1 KiB`, `1500 bytes`.
+[[nodiscard]] std::string whole_size(std::int64_t bytes);
 
 }  // namespace slipway::domain

@@ -25,6 +25,7 @@ struct engine_version {
   std::string os = {};
   std::string arch = {};  ///< as Go names it: `amd64`, `arm64`
   bool podman = false;
+  bool balena = false;  ///< balena-engine
 };
 
 /// How to reach a registry. All empty = anonymous.
@@ -109,6 +110,11 @@ struct build_request {
   std::int64_t memory_bytes_max = 0;  ///< of one step, swap included; 0 = no limit
   /// Credentials for base images, by registry host.
   std::map<std::string, registry_access> registries = {};
+  /// Folders of the engine's machine that steps see, `/folder:/place:ro`. balena-engine only.
+  std::vector<std::string> volumes = {};
+  /// What `RUN --mount=type=secret` may name, `id=...,src=...`; `src` is a file right in the context, which the engine takes out of it
+  /// before the build begins. podman only.
+  std::vector<std::string> secrets = {};
 };
 
 struct log_request {
@@ -124,9 +130,9 @@ using log_sink = std::function<bool(bool error, std::string_view bytes)>;
 /// Blocking, one thread at a time: one object per actor that works on its own; `cancel` alone may come from another thread.
 ///
 /// Errors carry the engine's own message. Codes: unavailable (no engine there, or it went away
-/// within a stream), not_found, conflict, invalid_argument, unauthorized
-/// (a registry refused), disk_full, timed_out, too_large (an answer past its limit), corrupt (an answer that is not the API's),
-/// io_failed (all else). An error inside a stream that began with status 200 is an error of the call.
+/// within a stream), not_found, conflict, invalid_argument (also what a registry refuses to take, and an address at which none can be
+/// spoken to), unauthorized (a registry refused), too_many_requests, disk_full, timed_out, too_large (an answer past its limit),
+/// corrupt (an answer that is not the API's), io_failed (all else). An error inside a stream that began with status 200 is an error of the call.
 class container_engine {
 public:
   /// `unix:///path` or a plain path. Nothing is connected before the first call.
@@ -158,7 +164,7 @@ public:
   /// Ends when the image is there; answers what it is.
   [[nodiscard]] result<engine_image>
   pull(std::string_view reference, const registry_access& access, const progress_sink& progress);
-  /// Answers the manifest's digest, "" when the engine does not tell.
+  /// Answers the manifest's digest, "" when the engine does not tell. A token for podman, which knows passwords only, is given as one.
   [[nodiscard]] result<std::string>
   push(std::string_view reference, const registry_access& access, const progress_sink& progress);
   /// Builds from a tar of the context; `output` gets the text a user would see. Answers the image. Steps of pulled base images go to

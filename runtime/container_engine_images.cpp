@@ -39,9 +39,11 @@ engine_image image_of(const json& i) {
   return out;
 }
 
-json credentials(const registry_access& a) {
+json credentials(const registry_access& a, bool podman) {
   if (!a.registry_token.empty()) {
-    return {{"registrytoken", a.registry_token}};
+    // podman knows passwords only; our registry takes a token as one.
+    return podman ? json{{"username", "token"}, {"password", a.registry_token}}
+                  : json{{"registrytoken", a.registry_token}};
   }
   if (a.username.empty()) {
     return json::object();
@@ -83,6 +85,14 @@ transfer_progress progress_of(const json& line) {
   return p;
 }
 
+/// The digest in `latest: digest: sha256:... size: 582`, which is all that podman tells; "" in other words.
+std::string pushed_digest(std::string_view status) {
+  constexpr std::string_view before = ": digest: ";
+  const auto at = status.find(before);
+  const auto digest = at == std::string_view::npos ? "" : status.substr(at + before.size());
+  return digest.starts_with("sha256:") ? std::string(digest.substr(0, digest.find(' '))) : "";
+}
+
 /// Sink for lines of a shape of ours: JSON of another shape ends the stream.
 object_sink guarded(std::optional<messages::error>& failure, object_sink inner) {
   return [&failure, inner = std::move(inner)](const json& line) {
@@ -117,6 +127,8 @@ engine_query build_query(const build_request& request) {
   }
   add("buildargs", request.build_args.empty() ? "" : messages::dump_json(json(request.build_args)));
   add("labels", request.labels.empty() ? "" : messages::dump_json(json(request.labels)));
+  add("volumes", request.volumes.empty() ? "" : messages::dump_json(json(request.volumes)));
+  add("secrets", request.secrets.empty() ? "" : messages::dump_json(json(request.secrets)));
   return query;
 }
 
@@ -181,7 +193,7 @@ result<engine_image> container_engine::pull(
     .path = "/images/create",
     .query = {{"fromImage", name}, {"tag", tag}},
     .timeout = no_timeout,
-    .headers = {{"X-Registry-Auth", header_value(credentials(access))}}};
+    .headers = {{"X-Registry-Auth", header_value(credentials(access, version->podman))}}};
   if (version->podman && access.plain_http) {
     call.query.emplace_back("tlsVerify", "false");
   }
@@ -210,20 +222,26 @@ result<std::string> container_engine::push(
     .path = "/images/" + engine_reference(name) + "/push",
     .query = {{"tag", tag}},
     .timeout = no_timeout,
-    .headers = {{"X-Registry-Auth", header_value(credentials(access))}}};
+    .headers = {{"X-Registry-Auth", header_value(credentials(access, version->podman))}}};
   if (version->podman && access.plain_http) {
     call.query.emplace_back("tlsVerify", "false");
   }
   std::string digest;
   std::optional<messages::error> failure;
-  const auto done = impl_->call_stream(call, guarded(failure, [&](const json& line) {
-                                         const auto aux = member<json>(line, "aux", json::object());
-                                         if (aux.contains("Digest")) {
-                                           digest = aux.at("Digest").get<std::string>();
-                                           return true;
-                                         }
-                                         return !progress || progress(progress_of(line));
-                                       }));
+  const auto done =
+    impl_->call_stream(call, guarded(failure, [&](const json& line) {
+                         const auto aux = member<json>(line, "aux", json::object());
+                         if (aux.contains("Digest")) {
+                           digest = aux.at("Digest").get<std::string>();
+                           return true;
+                         }
+                         const auto step = progress_of(line);
+                         if (auto told = pushed_digest(step.status); !told.empty()) {
+                           digest = std::move(told);
+                           return true;
+                         }
+                         return !progress || progress(step);
+                       }));
   if (failure || !done) {
     return tl::unexpected(
       messages::with_context("push " + std::string(reference), failure ? *failure : done.error()));
@@ -246,7 +264,7 @@ result<engine_image> container_engine::build(
   if (!request.registries.empty()) {
     json all = json::object();
     for (const auto& [host, access] : request.registries) {
-      all[host] = credentials(access);
+      all[host] = credentials(access, false);  // user and password, or nothing
     }
     call.headers.emplace_back("X-Registry-Config", header_value(all));
   }

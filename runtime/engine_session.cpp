@@ -4,7 +4,10 @@
 #include "runtime/http_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <initializer_list>
+#include <utility>
 
 namespace slipway::runtime {
 
@@ -38,6 +41,58 @@ int minor_of(std::string_view version) {
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
+}
+
+/// What engines, and registries through them, say in an error without a status of its own; the first that is found decides. What is
+/// not here is io_failed: it may go better the next time.
+constexpr auto words = std::to_array<std::pair<std::string_view, errc>>({
+  {"no space left on device", errc::disk_full},
+  {"toomanyrequests", errc::too_many_requests},
+  {"too many requests", errc::too_many_requests},
+  {"unauthorized", errc::unauthorized},
+  {"authentication required", errc::unauthorized},
+  {"denied", errc::unauthorized},
+  {"no basic auth credentials", errc::unauthorized},
+  {"manifest unknown", errc::not_found},
+  {"not found", errc::not_found},
+  {"no such image", errc::not_found},
+  {"name unknown", errc::not_found},
+  {"name not known to registry", errc::not_found},
+  // podman answers 500 where dockerd answers 409.
+  {"already exists", errc::conflict},
+  {"already in use", errc::conflict},
+  {"already used", errc::conflict},
+  // No registry has that address, or it is spoken to in the wrong way.
+  {"no such host", errc::invalid_argument},
+  {"invalid reference format", errc::invalid_argument},
+  {"server gave http response to https client", errc::invalid_argument},
+  {"first record does not look like a tls handshake", errc::invalid_argument},
+  {"x509: ", errc::invalid_argument},
+  // Codes of the OCI distribution specification for what is wrong in itself; those of a broken upload are not here.
+  {"manifest invalid", errc::invalid_argument},
+  {"name invalid", errc::invalid_argument},
+  {"tag invalid", errc::invalid_argument},
+  {"unsupported: ", errc::invalid_argument},
+});
+
+/// The code for a registry's HTTP status, as engines quote one whose body says nothing.
+errc status_of_registry(std::string_view lower) {
+  for (const std::string_view before :
+       {"error parsing http ", "unexpected http status: ", "statuscode: "}) {
+    const auto at = lower.find(before);
+    if (at == std::string_view::npos) {
+      continue;
+    }
+    int status = 0;
+    std::from_chars(lower.data() + at + before.size(), lower.data() + lower.size(), status);
+    if (status == 429) {
+      return errc::too_many_requests;
+    }
+    if (status >= 400 && status < 500 && status != 408) {
+      return errc::invalid_argument;
+    }
+  }
+  return errc::io_failed;
 }
 
 /// Cuts a stream into JSON lines.
@@ -79,7 +134,8 @@ private:
       return false;
     }
     if (const auto it = object->find("error"); it != object->end() && it->is_string()) {
-      const auto text = it->get<std::string>();
+      auto text = it->get<std::string>();
+      text.erase(text.find_last_not_of('\n') + 1);
       failure = error{classify(text), text};
       return false;
     }
@@ -98,26 +154,12 @@ private:
 
 errc classify(std::string_view text) {
   const auto lower = ascii_lower(text);
-  if (contains(lower, "no space left on device")) {
-    return errc::disk_full;
+  for (const auto& [part, code] : words) {
+    if (contains(lower, part)) {
+      return code;
+    }
   }
-  if (
-    contains(lower, "unauthorized") || contains(lower, "authentication required")
-    || contains(lower, "denied") || contains(lower, "no basic auth credentials")) {
-    return errc::unauthorized;
-  }
-  if (
-    contains(lower, "manifest unknown") || contains(lower, "not found")
-    || contains(lower, "no such image") || contains(lower, "name unknown")) {
-    return errc::not_found;
-  }
-  // podman answers 500 where dockerd answers 409.
-  if (
-    contains(lower, "already exists") || contains(lower, "already in use")
-    || contains(lower, "already used")) {
-    return errc::conflict;
-  }
-  return errc::io_failed;
+  return status_of_registry(lower);
 }
 
 error engine_error(int status, std::string_view body) {
@@ -204,6 +246,7 @@ result<engine_version> container_engine::impl::negotiate() {
     for (const auto& c : member<json>(*answer, "Components", json::array())) {
       v.podman = v.podman || contains(ascii_lower(member<std::string>(c, "Name")), "podman");
     }
+    v.balena = contains(ascii_lower(member<std::string>(*answer, "Engine")), "balena");
     const int newest = minor_of(member<std::string>(*answer, "ApiVersion"));
     const int oldest = minor_of(member<std::string>(*answer, "MinAPIVersion"));
     v.api_version =

@@ -71,6 +71,17 @@ TEST_CASE("a build is cached when every step but its base was") {
      " ---> Using cache",
      " ---> 56ef",
      "Successfully built 56ef"}));
+  CHECK(cached(
+    {"[1/2] STEP 1/2: FROM busybox AS a",
+     "[1/2] STEP 2/2: RUN make",
+     "--> Using cache 34cd",
+     "--> 34cd",
+     "[2/2] STEP 1/2: FROM busybox",
+     "[2/2] STEP 2/2: COPY --from=a / /",
+     "--> Using cache 56ef"}));
+  CHECK_FALSE(
+    cached({"STEP 1/2: FROM busybox", "STEP 2/2: RUN echo '--> Using cache x'", "--> 56ef"}));
+  CHECK_FALSE(cached({"[", "STEP"}));
   CHECK(cached({"Step 1/2 : ARG base=x", "Step 2/2 : FROM $base", " ---> 12ab"}));
   CHECK_FALSE(cached(
     {"Step 1/3 : FROM busybox",
@@ -92,4 +103,13 @@ TEST_CASE("a transfer tells how far all its layers are") {
   CHECK_FALSE(m.take("a", "Extracting", 10, 4'000'000));
   CHECK(m.take("a", "Pull complete", 0, 0));
   CHECK(m.text() == "90 %, 4.5 of 5.0 MB");
+}
+
+TEST_CASE("a limit is told in the largest unit that makes it a whole number") {
+  CHECK(whole_size(16 << 20) == "16 MiB");
+  CHECK(whole_size(1LL << 40) == "1024 GiB");
+  CHECK(whole_size(1 << 10) == "1 KiB");
+  CHECK(whole_size((1 << 20) + 1024) == "1025 KiB");
+  CHECK(whole_size(1'500) == "1500 bytes");
+  CHECK(whole_size(0) == "0 bytes");
 }

@@ -140,6 +140,7 @@ class Engine:
         if self.kind == "podman":
             # Compatibility pulls of podman 4.3 do not hear that a registry has no TLS.
             environment["CONTAINERS_REGISTRIES_CONF"] = d + "/registries.conf"
+            environment["TMPDIR"] = d  # it leaves files there
             with open(d + "/registries.conf", "w") as f:
                 f.write('[[registry]]\nlocation = "%s"\ninsecure = true\n' % self.registry)
             # It asks for more open files than a confined machine may give.

@@ -42,6 +42,9 @@ struct fake_engine {
         continue;
       }
       asked = head;
+      if (head.find("chunked") != std::string::npos) {
+        (void)s.read_until("0\r\n\r\n");
+      }
       if (!s.send(reply)) {
         return;
       }
@@ -82,6 +85,50 @@ TEST_CASE("an error inside a stream that began well is an error of the call") {
   CHECK(code(e.pull("reg/app:1", {}, {})) == errc::disk_full);
   f.reply = answer(200, "{\"error\":\"unauthorized: authentication required\"}\n");
   CHECK(code(e.push("reg/app:1", {}, {})) == errc::unauthorized);
+}
+
+TEST_CASE("what a registry refuses for good is told from what may go better the next time") {
+  fake_engine f;
+  auto e = f.client();
+  const auto said = [&](std::string_view text) {
+    f.reply = answer(200, nlohmann::json{{"error", text}}.dump() + "\n");
+    INFO(text);
+    return code(e.push("registry/app:1", {}, {}));
+  };
+  // As dockerd 20.10 and podman 4.3 say it.
+  for (const auto* text :
+       {"Get \"https://nowhere.example/v2/\": dial tcp: lookup nowhere.example on 192.0.2.1:53: no "
+        "such host",
+        "Get \"https://127.0.0.1:5000/v2/\": http: server gave HTTP response to HTTPS client",
+        "pinging container registry r: Get \"https://r/v2/\": x509: certificate signed by unknown "
+        "authority",
+        "manifest invalid: manifest invalid",
+        "uploading manifest latest to r/app: name invalid: invalid repository name",
+        "unsupported: schema 1 is not taken",
+        "error parsing HTTP 404 response body: invalid character '<' looking for beginning of "
+        "value",
+        "checking whether a blob exists in r/app: StatusCode: 400, <html>"}) {
+    CHECK(said(text) == errc::invalid_argument);
+  }
+  for (const auto* text :
+       {"denied: requested access to the resource is denied",
+        "unauthorized: authentication required",
+        "no basic auth credentials"}) {
+    CHECK(said(text) == errc::unauthorized);
+  }
+  CHECK(said("name unknown: repository name not known to registry") == errc::not_found);
+  CHECK(said("toomanyrequests: slow down") == errc::too_many_requests);
+  CHECK(said("error parsing HTTP 429 response body: x") == errc::too_many_requests);
+  for (const auto* text :
+       {"received unexpected HTTP status: 503 Service Unavailable",
+        "error parsing HTTP 408 response body: unexpected end of JSON input",
+        "Get \"http://127.0.0.1:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused",
+        "dial tcp: lookup r on 192.0.2.1:53: server misbehaving",
+        "net/http: TLS handshake timeout",
+        "blob upload unknown: blob upload unknown to registry",
+        "unknown: unknown error"}) {
+    CHECK(said(text) == errc::io_failed);
+  }
 }
 
 TEST_CASE("statuses become codes and keep the engine's text") {
@@ -164,8 +211,31 @@ TEST_CASE("credentials, references and versions go out as the engine wants them"
   CHECK(
     nlohmann::json::parse(runtime::base64_decode(auth))
     == nlohmann::json{{"username", "u>>>???"}, {"password", "p"}, {"serveraddress", "h"}});
+  // A build's secrets and volumes are lists.
+  (void)e.build(
+    {.volumes = {"/a:/run/secrets:ro"}, .secrets = {"id=s,src=.s"}},
+    [](char*, std::size_t) { return std::ptrdiff_t{0}; },
+    {});
+  CHECK(f.asked.find("&volumes=%5B%22%2Fa%3A%2Frun%2Fsecrets%3Aro%22%5D&") != std::string::npos);
+  CHECK(f.asked.find("&secrets=%5B%22id%3Ds%2Csrc%3D.s%22%5D ") != std::string::npos);
   (void)e.remove_container("a b/../c?x#y");
   CHECK(f.asked.starts_with("DELETE /v1.41/containers/a%20b%2F..%2Fc%3Fx%23y?force=false"));
+}
+
+TEST_CASE("podman is given a token as a password, and tells a digest in words") {
+  fake_engine f;
+  f.version =
+    R"({"Components":[{"Name":"Podman Engine","Version":"4.3.1"}],"ApiVersion":"1.41","MinAPIVersion":"1.24"})";
+  auto e = f.client();
+  CHECK((e.version()->podman && !e.version()->balena));
+  const auto digest = "sha256:" + std::string(64, 'a');
+  f.reply = answer(200, "{\"status\":\"latest: digest: " + digest + " size: 582\"}\n");
+  CHECK(e.push("registry/app:1", {.registry_token = "t", .plain_http = true}, {}) == digest);
+  CHECK(f.asked.starts_with("POST /v1.41/images/registry/app/push?tag=1&tlsVerify=false "));
+  CHECK(
+    f.asked.find(runtime::base64(R"({"password":"t","username":"token"})")) != std::string::npos);
+  f.version = R"({"Engine":"balena-engine","ApiVersion":"1.41","MinAPIVersion":"1.12"})";
+  CHECK((e.version()->balena && !e.version()->podman));
 }
 
 TEST_CASE("a name that is a path of its own reaches no other resource") {

@@ -47,6 +47,7 @@ pid_t spawn(std::vector<std::string> command, const std::filesystem::path& log) 
     const int out = ::open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
     const int in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     ::setenv("CONTAINERS_CONF", conf.c_str(), 1);
+    ::setenv("TMPDIR", log.parent_path().c_str(), 1);  // podman leaves files there
     ::dup2(in, 0);
     ::dup2(out, 1);
     ::dup2(out, 2);
