@@ -110,14 +110,6 @@ void build_job_state::start() {
       return;
     }
   }
-  if (!order.plan.secrets.empty()) {
-    failed(
-      {errc::unsupported,
-       "build secrets (.balena/secrets) need an engine that mounts folders into a build, as "
-       "balena-engine and podman can; the engine of this worker cannot"},
-      false);
-    return;
-  }
   file_ = ::open(task->source_file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
   if (file_ < 0) {
     failed({errc::io_failed, task->source_file + ": " + std::strerror(errno)}, true);

@@ -2,6 +2,7 @@
 
 #include "actors/build_job.hpp"
 #include "actors/service_builder.hpp"
+#include "domain/build_output.hpp"
 #include "runtime/log.hpp"
 
 #include <caf/send.hpp>
@@ -18,10 +19,6 @@ namespace {
 
 bool is_over(const std::string& status) {
   return status == "success" || status == "failed" || status == "cancelled";
-}
-
-std::string mebibytes(std::int64_t bytes) {
-  return std::to_string(bytes >> 20) + " MiB";
 }
 
 }  // namespace
@@ -345,7 +342,7 @@ void build_worker_state::said(const service_said& s) {
   }
   const auto most = b->task->order.limits.output_bytes_max;
   if (most > 0 && b->output_bytes > most) {
-    end_build(*b, "the build printed more than " + mebibytes(most), false, false);
+    end_build(*b, "the build printed more than " + domain::whole_size(most), false, false);
     return;
   }
   tell(out, true);

@@ -68,6 +68,18 @@ bool of_engine(const error& e) {
   return e.code == errc::unavailable || e.code == errc::disk_full;
 }
 
+/// The registry, or the way to it, refuses: the same answer the next time. No right, no space for the organization, a wrong address.
+bool is_refusal(const error& e) {
+  switch (e.code) {
+    case errc::unauthorized:
+    case errc::not_found:
+    case errc::invalid_argument:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void keep_last(std::string& text, const std::string& line) {
   text += line + "\n";
   if (text.size() > service_log_bytes_max) {
@@ -230,6 +242,20 @@ result<runtime::engine_image> service_builder_state::pull_image() {
     meter("Pulling"));
 }
 
+result<secret_folder> service_builder_state::give_secrets(
+  const storage::source_tree& tree,
+  const secret_build& build) {
+  const auto secrets = secrets_of(task->order.plan.secrets, plan.name);
+  if (secrets.empty()) {
+    return secret_folder{};
+  }
+  const auto engine = stop->engine->version();
+  if (!engine) {
+    return tl::unexpected(engine.error());
+  }
+  return show_secrets(secrets, *engine, tree, parts->secrets_dir, build);
+}
+
 result<runtime::engine_image> service_builder_state::build_image() {
   auto tree = parts->open_source(task->source_file);
   if (!tree) {
@@ -254,8 +280,13 @@ result<runtime::engine_image> service_builder_state::build_image() {
     r.labels[l.name] = l.value;
   }
   storage::source_tree::context c{plan.context, exclusion(plan, stop), {}};
-  if (!plan.dockerfile_text.empty()) {
-    c.replaced.emplace_back(plan.dockerfile, plan.dockerfile_text);
+  auto dockerfile = plan.dockerfile_text;
+  const auto shown = give_secrets(**tree, {r, dockerfile, c});
+  if (!shown) {
+    return tl::unexpected(shown.error());
+  }
+  if (!dockerfile.empty()) {
+    c.replaced.emplace_back(plan.dockerfile, std::move(dockerfile));
   }
   const auto source = [inner = (*tree)->stream(std::move(c)),
                        stop = stop](char* buffer, std::size_t size) -> std::ptrdiff_t {
@@ -300,9 +331,10 @@ void service_builder_state::push(const std::string& token) {
   }
   if (digest) {
     pushed(*digest);
+  } else if (is_refusal(digest.error())) {
+    fail(digest.error(), false);
   } else if (stop->stopped || attempts_ >= push_attempts_max) {
-    // A refusal is the same the next time: no right, or no space left for the organization.
-    fail(digest.error(), digest.error().code != errc::unauthorized);
+    fail(digest.error(), true);
   } else {
     log::warn(
       "a push failed and is tried again",

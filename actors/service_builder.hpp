@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/build_secrets.hpp"
 #include "actors/builder_parts.hpp"
 #include "domain/build_output.hpp"
 
@@ -50,6 +51,9 @@ private:
   void produce();
   messages::result<runtime::engine_image> pull_image();
   messages::result<runtime::engine_image> build_image();
+  messages::result<secret_folder> give_secrets(
+    const storage::source_tree& tree,
+    const secret_build& build);
   void pull_previous(const std::string& token);
   void push(const std::string& token);
   void ask_token(awaits what);

@@ -22,10 +22,26 @@ constexpr std::array table{
   line{"386", "qemu-i386", "i386"},
 };
 
-bool enabled(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::string first;
-  return std::getline(in, first) && first == "enabled";
+/// Whether containers can run what the handler is for: it is on, and the kernel holds its interpreter open (`F`), since they have none.
+bool serves_containers(const std::filesystem::path& handler) {
+  std::ifstream in(handler);
+  std::string line;
+  if (!std::getline(in, line) || line != "enabled") {
+    return false;
+  }
+  constexpr std::string_view flags = "flags: ";
+  while (std::getline(in, line)) {
+    if (line.starts_with(flags)) {
+      return line.find('F', flags.size()) != std::string::npos;
+    }
+  }
+  return false;
+}
+
+bool switched_off(const std::filesystem::path& binfmt) {
+  std::ifstream in(binfmt / "status");
+  std::string word;
+  return in >> word && word == "disabled";
 }
 
 void add(std::vector<std::string>& out, std::string_view slug) {
@@ -54,8 +70,11 @@ std::vector<std::string> build_architectures(
   if (engine_arch == "amd64") {
     add(out, "i386");
   }
+  if (switched_off(binfmt)) {
+    return out;
+  }
   for (const auto& l : table) {
-    if (enabled(binfmt / l.qemu)) {
+    if (serves_containers(binfmt / l.qemu)) {
       add(out, l.slug);
     }
   }

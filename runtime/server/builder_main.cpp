@@ -10,6 +10,7 @@
 #include "runtime/crypto.hpp"
 #include "runtime/engine_trust.hpp"
 #include "runtime/log.hpp"
+#include "runtime/memory_folder.hpp"
 #include "runtime/server/child_start.hpp"
 
 #include <caf/actor_system.hpp>
@@ -141,10 +142,14 @@ void clear_leftovers(const actors::builder_parts& parts) {
   }
 }
 
-std::shared_ptr<actors::builder_parts>
-make_parts(const builder_config& c, const std::string& id, const std::string& native_arch) {
+std::shared_ptr<actors::builder_parts> make_parts(
+  const builder_config& c,
+  const std::string& id,
+  const std::string& secrets_dir,
+  const std::string& native_arch) {
   auto p = std::make_shared<actors::builder_parts>();
   p->work_dir = c.work_dir;
+  p->secrets_dir = secrets_dir;
   p->native_arch = native_arch;
   if (!c.open_network) {
     p->networks = std::make_shared<actors::build_networks>(id);
@@ -213,7 +218,9 @@ int work(
       (void)parts->networks->clear(*parts->connect(), true);  // the next start tries again
     }
   }
-  bus.reset();  // sends what it holds
+  bus.reset();              // sends what it holds
+  std::error_code ignored;  // the next start removes it
+  fs::remove_all(parts->secrets_dir, ignored);
   // Work that does not end keeps threads of its own; the engine ends it with the connection.
   ::_exit(0);
 }
@@ -233,7 +240,14 @@ int run(const builder_config& c, const sigset_t& signals) {
       {errc::unsupported, "no devices run what this engine builds: " + version->arch},
       exit_unusable);
   }
-  const auto parts = make_parts(c, (*folder)->id(), architectures.front());
+  const auto& id = (*folder)->id();
+  const auto secrets = make_memory_folder(memory_folders(), "slipway-builder-" + id, c.work_dir);
+  if (!secrets) {
+    return fail_start(
+      messages::with_context("folder for build secrets", secrets.error()),
+      exit_unusable);
+  }
+  const auto parts = make_parts(c, id, secrets->string(), architectures.front());
   if (c.open_network) {
     log::warn("builds may reach this machine and each other: --build-network open");
   } else if (const auto guarded = parts->guard_networks(); !guarded) {

@@ -209,25 +209,44 @@ TEST_CASE("a push is tried three times, each with a new token") {
   CHECK(w.said<build_ended>() == std::vector<build_ended>{{7, 1, "", false, false}});
 }
 
-TEST_CASE("a push that is refused, or keeps failing, fails the build") {
+TEST_CASE("a push that is refused is not tried again, and neither is its build") {
+  for (const auto& why :
+       {messages::error{errc::unauthorized, "denied: no space left"},
+        messages::error{errc::invalid_argument, "lookup registry: no such host"},
+        messages::error{errc::not_found, "name unknown"}}) {
+    worker_world w;
+    w.up();
+    w.engine->push_errors = {why};
+    w.core(order_of({"a"}));
+    w.give_source(7);
+    w.give_token(7, "a", "t");
+    CHECK(w.engine->tokens.size() == 1);
+    CHECK(
+      w.said<build_ended>() == std::vector<build_ended>{{7, 1, "a: " + why.detail, false, false}});
+  }
   worker_world w;
   w.up();
-  w.engine->push_errors.assign(3, {errc::unauthorized, "denied: no space left"});
+  w.core(order_of({"b"}));
+  w.give_source(7);
+  w.give_token(7, "b", "");
+  CHECK(w.said<build_ended>().back().error == "b: the server gave no right to push the image");
+  CHECK_FALSE(w.said<build_ended>().back().may_retry);
+}
+
+TEST_CASE("a push that keeps failing gives the build back") {
+  worker_world w;
+  w.up();
+  w.engine->push_errors.assign(3, {errc::io_failed, "connection refused"});
   w.core(order_of({"a"}));
   w.give_source(7);
   for (int i = 0; i < 3; ++i) {
     w.give_token(7, "a", "t");
     w.world.advance(seconds{5});
   }
+  CHECK(w.engine->tokens.size() == 3);
   CHECK(
     w.said<build_ended>()
-    == std::vector<build_ended>{{7, 1, "a: denied: no space left", false, false}});
-  auto second = order_of({"b"});
-  second.build = 8;
-  w.core(second);
-  w.give_source(8);
-  w.give_token(8, "b", "");
-  CHECK(w.said<build_ended>().back().error == "b: the server gave no right to push the image");
+    == std::vector<build_ended>{{7, 1, "a: connection refused", false, true}});
 }
 
 TEST_CASE("the image before is fetched as cache where the engine has none") {
@@ -290,6 +309,12 @@ TEST_CASE("a build that takes too long or prints too much is ended") {
   w.core(second);
   w.give_source(8);
   CHECK(w.said<build_ended>().back().error == "the build printed more than 1 MiB");
+  auto third = order_of({"c"});
+  third.build = 9;
+  third.limits.output_bytes_max = 100 << 10;
+  w.core(third);
+  w.give_source(9);
+  CHECK(w.said<build_ended>().back().error == "the build printed more than 100 KiB");
 }
 
 TEST_CASE("a core that is away shortly changes nothing, and is told all") {
@@ -374,12 +399,92 @@ TEST_CASE("a worker that stops gives its builds back") {
   CHECK(w.said<build_ended>().back() == build_ended{8, 1, "the worker stops", false, true});
 }
 
+TEST_CASE("balena-engine mounts build secrets from private files, which go with the build") {
+  worker_world w;
+  w.up();
+  w.engine->version.balena = true;
+  auto order = order_of({"a"});
+  order.plan.secrets = {
+    {"", ".balena/secrets/x", "x"},
+    {"", ".balena/secrets/all", "deep/er/y"},
+    {"a", ".balena/secrets/own", "x"},
+    {"b", ".balena/secrets/others", "z"}};
+  w.core(order);
+  w.give_source(7);
+  REQUIRE(w.engine->builds.size() == 1);
+  const auto& request = w.engine->builds[0];
+  REQUIRE(request.volumes.size() == 1);
+  CHECK(request.volumes[0].starts_with(w.secrets.path() + "/"));
+  CHECK(request.volumes[0].ends_with(":/run/secrets:ro"));
+  CHECK(request.secrets.empty());
+  CHECK(
+    w.engine->seen
+    == std::map<std::string, std::string>{
+      {"x", "60 of .balena/secrets/own"},
+      {"deep", "70 "},
+      {"deep/er", "70 "},
+      {"deep/er/y", "60 of .balena/secrets/all"}});
+  CHECK(
+    w.engine->context
+    == std::vector<std::string>{"|Dockerfile|src|src/a.o|Dockerfile=FROM busybox\n"});
+  CHECK(std::filesystem::is_empty(w.secrets.path()));
+}
+
+TEST_CASE("podman gets build secrets beside the context, and each step names them") {
+  worker_world w;
+  w.up();
+  w.engine->version.podman = true;
+  auto order = order_of({"a"});
+  order.plan.services[0].dockerfile_text = "FROM busybox\nRUN make\n";
+  order.plan.secrets = {{"", ".balena/secrets/x", "x"}, {"a", ".balena/secrets/y", "deep/y"}};
+  w.core(order);
+  w.give_source(7);
+  REQUIRE(w.engine->builds.size() == 1);
+  const auto& request = w.engine->builds[0];
+  CHECK(request.volumes.empty());
+  REQUIRE(request.secrets.size() == 2);
+  const auto source = request.secrets[0].substr(request.secrets[0].find("src=") + 4);
+  CHECK(source.find('/') == std::string::npos);
+  CHECK(request.secrets[0].starts_with("id=slipway0,"));
+  CHECK(w.engine->context[0].find(source + "=of .balena/secrets/y") != std::string::npos);
+  CHECK(
+    w.engine->context[0].find(
+      "Dockerfile=FROM busybox\nRUN --mount=type=secret,id=slipway0,target=/run/secrets/deep/y "
+      "--mount=type=secret,id=slipway1,target=/run/secrets/x make\n")
+    != std::string::npos);
+  CHECK(std::filesystem::is_empty(w.secrets.path()));
+  // What it cannot be told is the project's fault.
+  order.build = 8;
+  order.plan.secrets = {{"", ".balena/secrets/x", "a,b"}};
+  w.core(order);
+  w.give_source(8);
+  CHECK(w.said<build_ended>().back().error.find("a,b") != std::string::npos);
+  CHECK_FALSE(w.said<build_ended>().back().may_retry);
+}
+
+TEST_CASE("build secrets that cannot be had end the build and leave nothing") {
+  worker_world w;
+  w.up();
+  w.engine->version.balena = true;
+  auto order = order_of({"a"});
+  order.plan.secrets = {{"", ".balena/secrets/x", "x"}, {"", ".balena/secrets/missing", "y"}};
+  w.core(order);
+  w.give_source(7);
+  CHECK(w.engine->builds.empty());
+  CHECK(
+    w.said<build_ended>().back()
+    == build_ended{7, 1, "a: .balena/secrets/missing is not in the project", false, false});
+  CHECK(std::filesystem::is_empty(w.secrets.path()));
+}
+
 TEST_CASE("what a worker cannot do it says") {
   worker_world w;
   w.up();
   auto order = order_of({"a"});
   order.plan.secrets = {{"", "secrets/x", "x"}};
   w.core(order);
+  w.give_source(7);
+  CHECK(w.engine->builds.empty());
   CHECK(w.said<build_ended>().back().error.find("balena-engine") != std::string::npos);
   CHECK_FALSE(w.said<build_ended>().back().may_retry);
   w.parts->guard_networks = []() -> messages::result<void> {
@@ -390,7 +495,7 @@ TEST_CASE("what a worker cannot do it says") {
   w.core(second);
   w.give_source(8);
   CHECK(w.said<build_ended>().back().error == "network policy: no chain");
-  CHECK(w.started == 0);
+  CHECK(w.started == 1);
 }
 
 TEST_CASE("lines rewrite only lines of their own service") {

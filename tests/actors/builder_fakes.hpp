@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,6 +35,9 @@ struct engine_model {
   std::deque<messages::error> build_errors;
   std::deque<messages::error> push_errors;
   std::deque<messages::error> version_errors;
+  runtime::engine_version version{.version = "fake", .arch = "amd64"};
+  std::map<std::string, std::string>
+    seen;                           ///< files of volumes in the last build, with their modes
   std::vector<std::string> tokens;  ///< pushes came with
   int cancels = 0;
   int made = 0;
@@ -47,7 +52,7 @@ public:
     if (auto e = next(m_->version_errors)) {
       return tl::unexpected(*e);
     }
-    return runtime::engine_version{.version = "fake", .arch = "amd64"};
+    return m_->version;
   }
   result<runtime::engine_image> build(
     const runtime::build_request& request,
@@ -61,6 +66,7 @@ public:
       bytes.append(buffer, static_cast<std::size_t>(n));
     }
     m_->context.push_back(bytes);
+    look_into(request.volumes);
     for (const auto& text : m_->output) {
       if (!output(text)) {
         return messages::fail(errc::io_failed, "given up");
@@ -140,6 +146,21 @@ public:
   }
 
 private:
+  void look_into(const std::vector<std::string>& volumes) {
+    namespace fs = std::filesystem;
+    m_->seen.clear();
+    for (const auto& v : volumes) {
+      const auto folder = v.substr(0, v.find(':'));
+      for (const auto& e : fs::recursive_directory_iterator(folder)) {
+        std::ifstream in(e.path());
+        std::string text;
+        std::getline(in, text);
+        const auto mode = static_cast<int>(e.status().permissions());
+        m_->seen[fs::relative(e.path(), folder)] =
+          std::to_string(mode / 64) + std::to_string(mode % 64) + " " + text;
+      }
+    }
+  }
   static std::optional<messages::error> next(std::deque<messages::error>& errors) {
     if (errors.empty()) {
       return std::nullopt;
@@ -160,8 +181,8 @@ class fake_tree final : public storage::source_tree {
 public:
   std::size_t entries() const override { return 3; }
   std::uint64_t bytes() const override { return 3; }
-  messages::result<std::optional<std::string>> read(std::string_view) const override {
-    return std::optional<std::string>();
+  messages::result<std::optional<std::string>> read(std::string_view path) const override {
+    return path.ends_with("/missing") ? std::nullopt : std::optional("of " + std::string(path));
   }
   std::vector<std::string> list(std::string_view) const override { return {}; }
   storage::byte_source stream(context c) const override {
@@ -191,6 +212,7 @@ public:
   explicit worker_world(std::uint32_t slots = 2) {
     parts->networks = std::make_shared<actors::build_networks>("0a1b2c3d");
     parts->work_dir = folder.path();
+    parts->secrets_dir = secrets.path();
     parts->native_arch = "amd64";
     parts->connect = [m = engine] { return std::make_unique<fake_engine>(m); };
     parts->open_source = [](const std::string&) {
@@ -317,6 +339,7 @@ public:
 
   actor_world world;
   test::temp_folder folder;
+  test::temp_folder secrets;
   std::shared_ptr<engine_model> engine = std::make_shared<engine_model>();
   std::shared_ptr<actors::builder_parts> parts = std::make_shared<actors::builder_parts>();
   actors::build_worker_actor worker;

@@ -23,37 +23,12 @@ plain_registry& registry() {
   return one;
 }
 
-struct builder_world {
-  fake_core core;
-  test::temp_folder folder;
-  std::unique_ptr<worker_process> worker;
-
-  builder_world() { start(); }
-  void start(bool open = false) {
-    worker.reset();  // it holds the folder
-    const auto before = core.said<messages::worker_joined>().size();
-    worker = std::make_unique<worker_process>(core, engine().endpoint(), folder.path(), open);
-    REQUIRE(core.wait([&] { return core.said<messages::worker_joined>().size() > before; }));
-  }
+struct dockerd_world : builder_world {
+  dockerd_world() : builder_world(engine().endpoint()) { start(); }
 };
 
-/// One service that is built from `steps` on the base image.
 messages::run_build order_of(std::int64_t build, const std::string& steps) {
-  messages::run_build o;
-  o.build = build;
-  o.attempt = 1;
-  o.organization = build;
-  o.architecture = "amd64";
-  o.fleet = 65;
-  o.plain_http = true;
-  o.limits.seconds_max = 80;
-  messages::service_plan s;
-  s.name = "main";
-  s.dockerfile = "Dockerfile";
-  s.dockerfile_text = std::string("FROM ") + test::engine_fixture::base_image + "\n" + steps + "\n";
-  o.plan.services = {s};
-  o.images = {{"main", registry().host() + "/v2/b" + std::to_string(build), ""}};
-  return o;
+  return build_order(registry(), build, steps);
 }
 
 const files project{{"Dockerfile", "replaced\n"}, {"src/a.txt", "text\n"}};
@@ -127,7 +102,7 @@ private:
 }  // namespace
 
 TEST_CASE("a worker builds, pushes, and builds the same again from its cache") {
-  builder_world w;
+  dockerd_world w;
   const auto joined = w.core.said<messages::worker_joined>().at(0);
   CHECK(joined.architectures.at(0) == "amd64");
   CHECK(joined.slots == 2);
@@ -158,7 +133,7 @@ TEST_CASE("a worker builds, pushes, and builds the same again from its cache") {
 }
 
 TEST_CASE("an image that only the registry has is the cache of another engine") {
-  builder_world w;
+  dockerd_world w;
   const std::string steps = "RUN echo slow-step > /out";
   auto first = order_of(3, steps);
   w.core.run(first, project);
@@ -181,7 +156,7 @@ TEST_CASE("an image that only the registry has is the cache of another engine") 
 }
 
 TEST_CASE("a build reaches neither the machine nor another build, but itself") {
-  builder_world w;
+  dockerd_world w;
   const open_port platform;
   // A build that listens, tells its address and waits.
   w.core.run(
@@ -222,7 +197,7 @@ TEST_CASE("a build reaches neither the machine nor another build, but itself") {
 }
 
 TEST_CASE("a build that is cancelled in the middle of a step leaves nothing running") {
-  builder_world w;
+  dockerd_world w;
   w.core.run(order_of(20, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(20).find("\nbegun\n") != std::string::npos; }));
   CHECK(build_containers() == 1);
@@ -236,7 +211,7 @@ TEST_CASE("a build that is cancelled in the middle of a step leaves nothing runn
 }
 
 TEST_CASE("a step that needs more memory than it may fails") {
-  builder_world w;
+  dockerd_world w;
   auto order = order_of(21, "RUN dd if=/dev/zero of=/dev/null bs=300M count=1");
   order.limits.memory_bytes_max = 64 << 20;
   w.core.run(order, project);
@@ -246,7 +221,7 @@ TEST_CASE("a step that needs more memory than it may fails") {
 }
 
 TEST_CASE("a killed worker leaves nothing running, and the next one removes the rest") {
-  builder_world w;
+  dockerd_world w;
   w.core.run(order_of(30, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(30).find("\nbegun\n") != std::string::npos; }));
   const auto of_build = networks(w);
@@ -263,7 +238,7 @@ TEST_CASE("a killed worker leaves nothing running, and the next one removes the 
 }
 
 TEST_CASE("a killed engine gives the build back, and the next build works") {
-  builder_world w;
+  dockerd_world w;
   w.core.run(order_of(40, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(40).find("\nbegun\n") != std::string::npos; }));
   engine().kill();
@@ -280,7 +255,7 @@ TEST_CASE("a killed engine gives the build back, and the next build works") {
 }
 
 TEST_CASE("a worker that is told to stop gives its builds back and clears up") {
-  builder_world w;
+  dockerd_world w;
   w.core.run(order_of(50, "RUN echo begun; sleep 300"), project);
   REQUIRE(w.core.wait([&] { return w.core.output(50).find("\nbegun\n") != std::string::npos; }));
   CHECK(w.worker->end(SIGTERM) == 0);

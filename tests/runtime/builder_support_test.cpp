@@ -2,11 +2,14 @@
 #include "runtime/build_network.hpp"
 #include "runtime/builder_config.hpp"
 #include "runtime/child_process.hpp"
+#include "runtime/crypto.hpp"
 #include "runtime/join_token.hpp"
+#include "runtime/memory_folder.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <fstream>
 
 using namespace slipway;
@@ -100,17 +103,51 @@ TEST_CASE("a worker without a token is told how to give one, and no argument hol
 
 TEST_CASE("an engine builds for itself and for what the kernel emulates") {
   const test::temp_folder folder;
-  const auto handler = [&](const std::string& name, const std::string& state) {
-    std::ofstream(folder.path() + "/" + name) << state << "\ninterpreter /usr/bin/x\n";
-  };
+  const auto handler =
+    [&](const std::string& name, const std::string& state, const std::string& flags = "POCF") {
+      std::ofstream(folder.path() + "/" + name)
+        << state << "\ninterpreter /usr/bin/x\nflags: " << flags << "\noffset 0\n";
+    };
   using list = std::vector<std::string>;
   CHECK(build_architectures("amd64", folder.path()) == list{"amd64", "i386"});
   handler("qemu-arm", "enabled");
   handler("qemu-aarch64", "disabled");
+  handler("qemu-i386", "enabled", "OC");  // its interpreter is looked for in each container
   CHECK(build_architectures("amd64", folder.path()) == list{"amd64", "i386", "armv7hf", "rpi"});
+  CHECK(build_architectures("arm64", folder.path()) == list{"aarch64", "armv7hf", "rpi"});
+  std::ofstream(folder.path() + "/status") << "disabled\n";
+  CHECK(build_architectures("amd64", folder.path()) == list{"amd64", "i386"});
   CHECK(build_architectures("arm64", "/nowhere") == list{"aarch64"});
   CHECK(build_architectures("arm", "/nowhere") == list{"armv7hf", "rpi"});
   CHECK(build_architectures("s390x", "/nowhere").empty());
+}
+
+TEST_CASE(
+  "a folder for secrets is in memory where it can be, for its user alone, and empty at each "
+  "start") {
+  namespace fs = std::filesystem;
+  const test::temp_folder disk;
+  const auto name = "slipway-test-" + random_hex(8);
+  const auto here = make_memory_folder({"/nowhere", "/dev/shm"}, name, disk.path());
+  REQUIRE(here);
+  CHECK(*here == fs::path("/dev/shm") / name);
+  CHECK(fs::status(*here).permissions() == fs::perms::owner_all);
+  std::ofstream(*here / "left") << "secret";
+  fs::create_directory(fs::path(disk.path()) / name);
+  std::ofstream(fs::path(disk.path()) / name / "left") << "secret";
+  REQUIRE(make_memory_folder({"/dev/shm"}, name, disk.path()) == *here);
+  CHECK(fs::is_empty(*here));
+  CHECK(fs::is_empty(disk.path()));
+  // A link that somebody put there is neither followed nor used.
+  fs::remove(*here);
+  const test::temp_folder foreign;
+  std::ofstream(foreign.path() + "/theirs") << "theirs";
+  fs::create_directory_symlink(foreign.path(), *here);
+  const auto elsewhere = make_memory_folder({"/dev/shm"}, name, disk.path());
+  REQUIRE(elsewhere);
+  CHECK(*elsewhere == fs::path(disk.path()) / name);
+  CHECK(fs::exists(foreign.path() + "/theirs"));
+  fs::remove(*here);
 }
 
 TEST_CASE("the firewall's rules keep builds from the machine, each other and the core") {

@@ -24,6 +24,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -63,6 +64,8 @@ public:
     ::waitpid(pid_, nullptr, 0);
   }
   [[nodiscard]] const std::string& host() const { return host_; }
+  /// Where it keeps what was pushed.
+  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
 
 private:
   static bool answers(int port) {
@@ -100,6 +103,8 @@ public:
   void allow(const std::string& name, const std::string& key) { bus_->allow(name, key); }
   [[nodiscard]] std::string endpoint() const { return bus_->endpoint(); }
   [[nodiscard]] const std::string& key() const { return keys_.public_key; }
+  /// Where it keeps the sources of builds.
+  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
 
   template <class T>
   void send(const T& m, const std::string& peer = "w") {
@@ -248,5 +253,45 @@ public:
 private:
   pid_t pid_ = -1;
 };
+
+/// A core and its one worker.
+class builder_world {
+public:
+  explicit builder_world(std::string engine) : engine_(std::move(engine)) {}
+  /// Also in the place of the worker that there is.
+  void start(bool open_network = false) {
+    worker.reset();  // it holds the folder
+    const auto before = core.said<messages::worker_joined>().size();
+    worker = std::make_unique<worker_process>(core, engine_, folder.path(), open_network);
+    REQUIRE(core.wait([&] { return core.said<messages::worker_joined>().size() > before; }));
+  }
+
+  fake_core core;
+  test::temp_folder folder;
+  std::unique_ptr<worker_process> worker;
+
+private:
+  std::string engine_;
+};
+
+/// One service that is built from `steps` on the base image.
+inline messages::run_build
+build_order(const plain_registry& registry, std::int64_t build, const std::string& steps) {
+  messages::run_build o;
+  o.build = build;
+  o.attempt = 1;
+  o.organization = build;
+  o.architecture = "amd64";
+  o.fleet = 65;
+  o.plain_http = true;
+  o.limits.seconds_max = 80;
+  messages::service_plan s;
+  s.name = "main";
+  s.dockerfile = "Dockerfile";
+  s.dockerfile_text = std::string("FROM ") + test::engine_fixture::base_image + "\n" + steps + "\n";
+  o.plan.services = {s};
+  o.images = {{"main", registry.host() + "/v2/b" + std::to_string(build), ""}};
+  return o;
+}
 
 }  // namespace slipway::tests
