@@ -1,13 +1,11 @@
 #include "storage/source_receiver.hpp"
 
-#include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 
 namespace slipway::storage {
 
@@ -16,14 +14,7 @@ using messages::fail;
 
 namespace {
 
-constexpr std::size_t input_bytes = 256U * 1024U;
 constexpr std::size_t buffer_bytes = 1U << 20U;
-/// What may follow the end of the archive and is read to be thrown away: tars are padded.
-constexpr std::size_t trailing_bytes_max = 1U << 20U;
-
-struct free_archive {
-  void operator()(archive* a) const { archive_read_free(a); }
-};
 
 /// libarchive converts names by the thread's locale. In this one UTF-8 stays what it is.
 class utf8_names {
@@ -53,66 +44,6 @@ tl::unexpected<messages::error> not_utf8() {
 
 }  // namespace
 
-/// A tar as libarchive reads it.
-struct source_receiver::input {
-  explicit input(const byte_source& source)
-    : from(source), buffer(input_bytes), handle(archive_read_new()) {
-    archive_read_support_filter_gzip(handle.get());
-    archive_read_support_filter_zstd(handle.get());
-    archive_read_support_format_tar(handle.get());
-  }
-
-  static la_ssize_t read(archive* a, void* user, const void** bytes) {
-    auto& in = *static_cast<input*>(user);
-    const auto n = in.from(in.buffer.data(), in.buffer.size());
-    if (n < 0) {
-      in.gave_up = true;
-      archive_set_error(a, EIO, "the sender gave up");
-      return ARCHIVE_FATAL;
-    }
-    *bytes = in.buffer.data();
-    return n;
-  }
-
-  [[nodiscard]] tl::unexpected<messages::error> error() const {
-    if (gave_up) {
-      return fail(errc::io_failed, "the source ended before it was whole");
-    }
-    const auto* text = archive_error_string(handle.get());
-    return fail(
-      errc::invalid_argument,
-      "not a tar, or a damaged one: " + shown(text != nullptr ? text : "no reason given"));
-  }
-
-  /// A warning says that libarchive has changed a name which is not UTF-8.
-  [[nodiscard]] bool has_bad_name() const {
-    const auto* text = archive_error_string(handle.get());
-    return text != nullptr && std::string_view(text).find("converted") != std::string_view::npos;
-  }
-
-  [[nodiscard]] std::uint64_t unpacked() const {
-    return static_cast<std::uint64_t>(
-      std::max<la_int64_t>(archive_filter_bytes(handle.get(), 0), 0));
-  }
-
-  void drain() {
-    std::size_t n = 0;
-    while (n < trailing_bytes_max) {
-      const auto more = from(buffer.data(), buffer.size());
-      if (more <= 0) {
-        return;
-      }
-      n += static_cast<std::size_t>(more);
-    }
-  }
-
-  const byte_source& from;
-  std::vector<char> buffer;
-  std::unique_ptr<archive, free_archive> handle;
-  archive_entry* entry = nullptr;
-  bool gave_up = false;
-};
-
 source_receiver::source_receiver(unique_fd to, const source_limits& limits)
   : file(std::move(to)), index(limits), limits_(limits) {
   buffer_.reserve(buffer_bytes);
@@ -123,12 +54,7 @@ messages::result<void> source_receiver::run(const byte_source& from) {
   if (!names.good()) {
     return fail(errc::internal, "the system has no locale C.UTF-8");
   }
-  input in(from);
-  if (
-    archive_read_open2(in.handle.get(), &in, nullptr, input::read, nullptr, nullptr)
-    != ARCHIVE_OK) {
-    return in.error();
-  }
+  source_input in(from, limits_.bytes_max);
   if (auto read = read_entries(in); !read) {
     return read;
   }
@@ -139,34 +65,28 @@ messages::result<void> source_receiver::run(const byte_source& from) {
   return flush();
 }
 
-messages::result<void> source_receiver::read_entries(input& in) {
+messages::result<void> source_receiver::read_entries(source_input& in) {
   for (;;) {
-    const int r = archive_read_next_header(in.handle.get(), &in.entry);
-    if (r == ARCHIVE_EOF) {
+    const auto entry = in.next();
+    if (!entry) {
+      return tl::unexpected(entry.error());
+    }
+    if (*entry == nullptr) {
       return {};
-    }
-    if (r < ARCHIVE_WARN) {
-      return in.error();
-    }
-    if (r == ARCHIVE_WARN && in.has_bad_name()) {
-      return not_utf8();
-    }
-    if (in.unpacked() > limits_.bytes_max) {
-      return too_large();
     }
     if (++entries_ > limits_.entries_max) {
       return fail(
         errc::too_large,
         "the tar has more than " + std::to_string(limits_.entries_max) + " entries");
     }
-    if (auto taken = take_entry(in); !taken) {
+    if (auto taken = take_entry(in, *entry); !taken) {
       return taken;
     }
   }
 }
 
-messages::result<void> source_receiver::take_entry(input& in) {
-  const auto* name = archive_entry_pathname(in.entry);
+messages::result<void> source_receiver::take_entry(source_input& in, archive_entry* entry) {
+  const auto* name = archive_entry_pathname(entry);
   if (name == nullptr) {
     return not_utf8();
   }
@@ -175,12 +95,12 @@ messages::result<void> source_receiver::take_entry(input& in) {
     return tl::unexpected(path.error());
   }
   tar_entry e;
-  e.mode = static_cast<std::uint16_t>(archive_entry_perm(in.entry) & 0777U);
-  e.mtime = std::max<std::int64_t>(archive_entry_mtime(in.entry), 0);
+  e.mode = static_cast<std::uint16_t>(archive_entry_perm(entry) & 0777U);
+  e.mtime = std::max<std::int64_t>(archive_entry_mtime(entry), 0);
   e.path = std::move(*path);
-  const auto size = std::max<la_int64_t>(archive_entry_size(in.entry), 0);
-  const auto* hard_link = archive_entry_hardlink(in.entry);
-  const auto type = archive_entry_filetype(in.entry);
+  const auto size = std::max<la_int64_t>(archive_entry_size(entry), 0);
+  const auto* hard_link = archive_entry_hardlink(entry);
+  const auto type = archive_entry_filetype(entry);
   if (type == AE_IFDIR) {
     if (size > 0) {
       return fail(errc::invalid_argument, shown(e.path) + ": a folder that has content");
@@ -195,7 +115,7 @@ messages::result<void> source_receiver::take_entry(input& in) {
     return take_hard_link(std::move(e), hard_link);
   }
   if (type == AE_IFLNK) {
-    const auto* target = archive_entry_symlink(in.entry);
+    const auto* target = archive_entry_symlink(entry);
     if (target == nullptr) {
       return not_utf8();
     }
@@ -242,12 +162,6 @@ messages::result<void> source_receiver::take_hard_link(tar_entry entry, std::str
   return index.add(std::move(entry), *offset);
 }
 
-tl::unexpected<messages::error> source_receiver::too_large() const {
-  return fail(
-    errc::too_large,
-    "the project unpacks to more than " + std::to_string(limits_.bytes_max >> 20U) + " MiB");
-}
-
 messages::result<void> source_receiver::add(tar_entry entry) {
   const auto offset = begin(entry);
   return offset ? index.add(std::move(entry), *offset) : tl::unexpected(offset.error());
@@ -258,7 +172,7 @@ messages::result<std::uint64_t> source_receiver::begin(const tar_entry& entry) {
   const auto header = tar_header(entry);
   const auto used = bytes + header.size() + tar_end_bytes + tar_block_bytes;
   if (used > limits_.bytes_max || entry.size > limits_.bytes_max - used) {
-    return too_large();
+    return tl::unexpected(unpacks_to_more_than(limits_.bytes_max));
   }
   if (auto written = write(header); !written) {
     return tl::unexpected(written.error());
@@ -267,33 +181,27 @@ messages::result<std::uint64_t> source_receiver::begin(const tar_entry& entry) {
 }
 
 messages::result<void>
-source_receiver::take_content(input& in, const std::string& path, std::uint64_t size) {
+source_receiver::take_content(source_input& in, const std::string& path, std::uint64_t size) {
   std::uint64_t at = 0;
   for (;;) {
-    const void* block = nullptr;
-    std::size_t length = 0;
-    la_int64_t where = 0;
-    const int r = archive_read_data_block(in.handle.get(), &block, &length, &where);
-    if (r == ARCHIVE_EOF) {
+    const auto block = in.content();
+    if (!block) {
+      return tl::unexpected(block.error());
+    }
+    if (!*block) {
       return skip(size - at + tar_padding(size));
     }
-    if (r < ARCHIVE_WARN) {
-      return in.error();
-    }
-    const auto from = static_cast<std::uint64_t>(where);
-    if (where < 0 || from < at || from > size || length > size - from) {
+    const auto [text, from] = **block;
+    if (from < at || from > size || text.size() > size - from) {
       return fail(errc::invalid_argument, shown(path) + ": more content than its header says");
-    }
-    if (in.unpacked() > limits_.bytes_max) {
-      return too_large();
     }
     if (auto hole = skip(from - at); !hole) {
       return hole;
     }
-    if (auto written = write({static_cast<const char*>(block), length}); !written) {
+    if (auto written = write(text); !written) {
       return written;
     }
-    at = from + length;
+    at = from + text.size();
   }
 }
 

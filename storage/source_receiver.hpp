@@ -2,6 +2,7 @@
 
 #include "storage/posix_file.hpp"
 #include "storage/source_index.hpp"
+#include "storage/source_input.hpp"
 #include "storage/source_tree.hpp"
 
 #include <string>
@@ -23,15 +24,12 @@ public:
   std::uint64_t bytes = 0;
 
 private:
-  struct input;
-
-  [[nodiscard]] messages::result<void> read_entries(input& in);
-  [[nodiscard]] messages::result<void> take_entry(input& in);
+  [[nodiscard]] messages::result<void> read_entries(source_input& in);
+  [[nodiscard]] messages::result<void> take_entry(source_input& in, archive_entry* entry);
   [[nodiscard]] messages::result<void> take_hard_link(tar_entry entry, std::string_view to);
   [[nodiscard]] messages::result<void>
-  take_content(input& in, const std::string& path, std::uint64_t size);
+  take_content(source_input& in, const std::string& path, std::uint64_t size);
   [[nodiscard]] messages::result<void> add(tar_entry entry);
-  [[nodiscard]] tl::unexpected<messages::error> too_large() const;
   [[nodiscard]] messages::result<std::uint64_t> begin(const tar_entry& entry);
   [[nodiscard]] messages::result<void> copy(std::uint64_t from, std::uint64_t size);
 

@@ -157,6 +157,85 @@ std::map<std::string, std::string> stream(const source_tree& t, source_tree::con
   return unpack(drain(t.stream(std::move(c))));
 }
 
+/// Packed once more.
+std::string packed(const std::string& bytes, int filter) {
+  std::string out;
+  auto* a = archive_write_new();
+  archive_write_set_format_raw(a);
+  archive_write_add_filter(a, filter);
+  archive_write_set_bytes_in_last_block(a, 1);
+  const auto append = [](archive*, void* to, const void* part, std::size_t n) -> la_ssize_t {
+    static_cast<std::string*>(to)->append(static_cast<const char*>(part), n);
+    return static_cast<la_ssize_t>(n);
+  };
+  archive_write_open(a, &out, nullptr, append, nullptr);
+  auto* e = archive_entry_new();
+  archive_entry_set_filetype(e, AE_IFREG);
+  archive_write_header(a, e);
+  archive_write_data(a, bytes.data(), bytes.size());
+  archive_entry_free(e);
+  archive_write_close(a);
+  archive_write_free(a);
+  return out;
+}
+
+/// A GNU sparse file whose map goes on as long as somebody reads: in the form of pax 1.0, or in the old one.
+class endless_map {
+public:
+  explicit endless_map(bool old) {
+    if (!old) {
+      const std::string records = "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n";
+      begin_ = tar_header({tar_kind::file, 0644, 0, records.size(), "x", ""});
+      begin_[156] = 'x';
+      seal(begin_);
+      begin_ += records + std::string(512 - records.size(), '\0')
+                + tar_header({tar_kind::file, 0644, 0, std::uint64_t{1} << 32U, "holes", ""})
+                + "999999999\n";
+      again_ = "0\n0\n";
+      return;
+    }
+    begin_ = tar_header({tar_kind::file, 0644, 0, 0, "holes", ""});
+    begin_[156] = 'S';
+    begin_.replace(257, 8, std::string("ustar  \0", 8));
+    const std::string number = "00000000001 ";
+    begin_.replace(386, 24, number + number);
+    begin_[482] = '\1';  // goes on in the next block, and so does that one
+    seal(begin_);
+    for (int i = 0; i < 42; ++i) {
+      again_ += number;
+    }
+    again_ += '\1';
+    again_.resize(512);
+  }
+
+  /// To be read once.
+  byte_source source(std::uint64_t bytes, std::uint64_t& read) const {
+    return [this, bytes, &read](char* to, std::size_t n) -> std::ptrdiff_t {
+      n = std::min<std::uint64_t>(n, bytes - read);
+      for (std::size_t i = 0; i < n; ++i, ++read) {
+        to[i] =
+          read < begin_.size() ? begin_[read] : again_[(read - begin_.size()) % again_.size()];
+      }
+      return static_cast<std::ptrdiff_t>(n);
+    };
+  }
+
+private:
+  static void seal(std::string& header) {
+    header.replace(148, 8, std::string(8, ' '));
+    unsigned sum = 0;
+    for (const char c : header.substr(0, 512)) {
+      sum += static_cast<unsigned char>(c);
+    }
+    char text[8];
+    std::snprintf(text, sizeof text, "%06o", sum);
+    header.replace(148, 7, std::string(text, 7));
+  }
+
+  std::string begin_;
+  std::string again_;
+};
+
 long peak_kib() {
   rusage u{};
   ::getrusage(RUSAGE_SELF, &u);
@@ -516,6 +595,38 @@ TEST_CASE("a sparse file is read with its holes, and cannot claim more than it m
   source_limits limits;
   limits.bytes_max = 1U << 30U;
   CHECK(p.receive(header + rest, limits).error().code == errc::too_large);
+}
+
+TEST_CASE("a map of holes without an end is refused soon and with bounded memory") {
+  const place p;
+  const auto before = peak_kib();
+  for (const bool old : {false, true}) {
+    const endless_map map(old);
+    std::uint64_t read = 0;
+    const auto plain = source_tree::receive(map.source(48U << 20U, read), p.file);
+    REQUIRE_FALSE(plain);
+    CHECK(plain.error().detail == "an entry of the tar has headers of more than 1 MiB");
+    CHECK(plain.error().code == errc::too_large);
+    CHECK(read < (2U << 20U));
+    read = 0;
+    const auto whole = drain(map.source(4U << 20U, read));
+    CHECK(p.refusal(packed(whole, ARCHIVE_FILTER_GZIP)).code == errc::too_large);
+    CHECK(p.refusal(packed(whole, ARCHIVE_FILTER_ZSTD)).code == errc::too_large);
+  }
+  CHECK(peak_kib() - before < 128 * 1024);
+}
+
+TEST_CASE("a source is packed once or not at all") {
+  const place p;
+  tar_maker tar;
+  tar.file("a", "1");
+  for (const int filter : {ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD}) {
+    const auto once = packed(tar.bytes(), filter);
+    CHECK(p.receive(once));
+    std::filesystem::remove(p.file);
+    CHECK(p.refusal(packed(once, ARCHIVE_FILTER_GZIP)).code == errc::invalid_argument);
+    CHECK(p.refusal(packed(once, ARCHIVE_FILTER_ZSTD)).code == errc::invalid_argument);
+  }
 }
 
 TEST_CASE("what is no tar is refused, and so is a source that breaks off") {
