@@ -11,30 +11,28 @@ using messages::fail;
 using messages::result;
 
 result<void> upload_state::ready(const std::string& asked) {
-  if (writer) {
-    return asked == repository ? result<void>{} : fail(errc::upload_unknown, "no upload " + id);
-  }
-  if (!fresh) {
-    auto record = context->repositories.upload(id);
-    if (!record) {
-      return tl::unexpected(record.error());
-    }
-    repository = record->repository;
-  }
   if (asked != repository) {
     return fail(errc::upload_unknown, "no upload " + id);
+  }
+  if (writer) {
+    return {};
   }
   auto opened = fresh ? context->blobs.begin(id) : context->blobs.resume(id);
   if (!opened) {
     return tl::unexpected(opened.error());
   }
   writer = std::move(*opened);
-  return context->repositories.put_upload(id, {repository, context->now_ms()});
+  auto kept = context->repositories.put_upload(id, {repository, context->now_ms()});
+  if (!kept && fresh) {
+    writer->abort();
+    writer.reset();
+  }
+  return kept;
 }
 
 caf::result<lent_writer> upload_state::lend(const std::string& asked) {
   if (auto r = ready(asked); !r) {
-    start_timer();
+    wait_or_quit();
     return to_caf(r.error());
   }
   if (lent) {
@@ -43,7 +41,9 @@ caf::result<lent_writer> upload_state::lend(const std::string& asked) {
   lent = true;
   ++timer;
   auto me = caf::actor_cast<upload_actor>(self);
-  return lent_writer{writer, [me](bool over) { caf::anon_send(me, give_back_atom::value, over); }};
+  return std::make_shared<upload_loan>(writer, [me](bool over) {
+    caf::anon_send(me, give_back_atom::value, over);
+  });
 }
 
 void upload_state::give_back(bool over) {
@@ -54,12 +54,12 @@ void upload_state::give_back(bool over) {
   }
   // A lost touch only makes the upload expire earlier.
   (void)context->repositories.put_upload(id, {repository, context->now_ms()});
-  start_timer();
+  wait_or_quit();
 }
 
 caf::result<std::uint64_t> upload_state::offset(const std::string& asked) {
   auto r = ready(asked);
-  start_timer();
+  wait_or_quit();
   if (!r) {
     return to_caf(r.error());
   }
@@ -68,7 +68,7 @@ caf::result<std::uint64_t> upload_state::offset(const std::string& asked) {
 
 caf::result<bool> upload_state::cancel(const std::string& asked) {
   if (auto r = ready(asked); !r) {
-    start_timer();
+    wait_or_quit();
     return to_caf(r.error());
   }
   if (lent) {
@@ -85,8 +85,10 @@ void upload_state::leave() {
   self->quit();
 }
 
-void upload_state::start_timer() {
-  if (!lent) {
+void upload_state::wait_or_quit() {
+  if (!writer) {
+    self->quit();  // it would only take a place: the next request tries anew
+  } else if (!lent) {
     self->delayed_send(self, context->idle_max, idle_atom::value, ++timer);
   }
 }
@@ -101,13 +103,14 @@ upload_actor::behavior_type upload(
   upload_actor::stateful_pointer<upload_state> self,
   std::shared_ptr<const upload_context> context,
   std::string id,
-  std::string fresh_repository) {
+  std::string repository,
+  bool fresh) {
   auto& s = self->state;
   s.self = self;
   s.context = std::move(context);
   s.id = std::move(id);
-  s.fresh = !fresh_repository.empty();
-  s.repository = std::move(fresh_repository);
+  s.repository = std::move(repository);
+  s.fresh = fresh;
   return {
     [self](lend_atom, const std::string& r) { return self->state.lend(r); },
     [self](give_back_atom, bool over) { self->state.give_back(over); },

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/uploads.hpp"
 #include "storage/blob_store.hpp"
 #include "storage/repository_store.hpp"
 
@@ -18,12 +19,8 @@
 
 namespace slipway::actors {
 
-/// The writer of an upload, lent to one request. Whoever has it calls `give_back` exactly once, from any thread, with true when
-/// the upload is over (finished or aborted), and does not touch the writer afterwards.
-struct lent_writer {
-  std::shared_ptr<storage::blob_writer> writer;
-  std::function<void(bool)> give_back;
-};
+/// The writer of an upload, lent to one request. A message that nobody takes any more gives it back like any other holder.
+using lent_writer = std::shared_ptr<upload_loan>;
 
 using lend_atom = caf::atom_constant<caf::atom("lend")>;
 using give_back_atom = caf::atom_constant<caf::atom("giveback")>;
@@ -32,7 +29,7 @@ using cancel_atom = caf::atom_constant<caf::atom("cancel")>;
 using idle_atom = caf::atom_constant<caf::atom("idle")>;
 
 /// One upload session: owns the writer and its life cycle, lends the writer to one request at a time (ADR 37). Strings are the
-/// repository that the request names: another one's upload is unknown.
+/// repository that the request names: another one's upload is unknown. A session that cannot open its writer ends with its answer.
 using upload_actor = caf::typed_actor<
   // Errors: upload_unknown, conflict (lent already), io_failed.
   caf::replies_to<lend_atom, std::string>::with<lent_writer>,
@@ -65,25 +62,26 @@ struct upload_state {
 
   /// Opens the writer on first use: a new upload begins, one of an earlier process goes on.
   messages::result<void> ready(const std::string& repository);
-  void start_timer();
+  void wait_or_quit();
   void leave();
 
   upload_actor::stateful_pointer<upload_state> self = nullptr;
   std::shared_ptr<const upload_context> context;
   std::string id;
-  std::string repository;  ///< "" until known
+  std::string repository;
   bool fresh = false;
   bool lent = false;
   std::uint64_t timer = 0;
   std::shared_ptr<storage::blob_writer> writer;
 };
 
-/// `fresh_repository` names the repository of a new upload and is empty for one that is already on disk.
+/// `fresh` = a new upload, otherwise one that is already on disk.
 upload_actor::behavior_type upload(
   upload_actor::stateful_pointer<upload_state> self,
   std::shared_ptr<const upload_context> context,
   std::string id,
-  std::string fresh_repository);
+  std::string repository,
+  bool fresh);
 
 }  // namespace slipway::actors
 

@@ -15,9 +15,11 @@ namespace slipway::actors {
 namespace {
 
 using messages::errc;
+using messages::fail;
 using messages::result;
 
 constexpr std::size_t sweep_batch = 1000;
+constexpr const char* too_many = "too many uploads under way";
 
 using open_atom = caf::atom_constant<caf::atom("open")>;
 using sweep_atom = caf::atom_constant<caf::atom("sweep")>;
@@ -26,6 +28,7 @@ using sweep_atom = caf::atom_constant<caf::atom("sweep")>;
 using upload_directory_actor = caf::typed_actor<
   // Errors: too_many_requests, and those of beginning an upload.
   caf::replies_to<open_atom, std::string>::with<std::string>,
+  // Errors: upload_unknown, too_many_requests (it is not in memory, and there is no place), and those of the session.
   caf::replies_to<lend_atom, std::string, std::string>::with<lent_writer>,
   caf::replies_to<offset_atom, std::string, std::string>::with<std::uint64_t>,
   caf::replies_to<cancel_atom, std::string, std::string>::with<bool>,
@@ -37,8 +40,10 @@ struct upload_directory_state {
   ~upload_directory_state();
 
   caf::result<std::string> open(const std::string& repository);
-  upload_actor find(const std::string& id);
-  upload_actor start(const std::string& id, const std::string& fresh_repository);
+  template <class T, class Atom>
+  caf::result<T> forward(Atom what, const std::string& id, const std::string& repository);
+  result<upload_actor> find(const std::string& id, const std::string& repository);
+  upload_actor start(const std::string& id, const std::string& repository, bool fresh);
   void ended(const caf::actor_addr& who);
   void sweep();
 
@@ -57,31 +62,55 @@ upload_directory_state::~upload_directory_state() {
 
 caf::result<std::string> upload_directory_state::open(const std::string& repository) {
   if (sessions.size() >= limits.sessions_max) {
-    return to_caf({errc::too_many_requests, "too many uploads under way"});
+    return to_caf({errc::too_many_requests, too_many});
   }
   auto id = runtime::random_hex(32);
   auto reply = self->make_response_promise<std::string>();
   // The first question makes the session begin the upload.
-  self->request(start(id, repository), limits.answer_max, offset_atom::value, repository)
+  self->request(start(id, repository, true), limits.answer_max, offset_atom::value, repository)
     .then(
       [reply, id](std::uint64_t) mutable { reply.deliver(id); },
       [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
   return reply;
 }
 
-upload_actor upload_directory_state::start(
-  const std::string& id,
-  const std::string& fresh_repository) {
-  auto session = self->spawn(upload, context, id, fresh_repository);
+upload_actor
+upload_directory_state::start(const std::string& id, const std::string& repository, bool fresh) {
+  auto session = self->spawn(upload, context, id, repository, fresh);
   self->monitor(session);
   sessions[id] = session;
   ids[caf::actor_cast<caf::actor_addr>(session)] = id;
   return session;
 }
 
-upload_actor upload_directory_state::find(const std::string& id) {
-  const auto known = sessions.find(id);
-  return known != sessions.end() ? known->second : start(id, "");
+/// Looks for the row here, so that an id that was made up costs a read and no session.
+result<upload_actor> upload_directory_state::find(
+  const std::string& id,
+  const std::string& repository) {
+  if (const auto known = sessions.find(id); known != sessions.end()) {
+    return known->second;
+  }
+  const auto record = context->repositories.upload(id);
+  if (!record) {
+    return tl::unexpected(record.error());
+  }
+  if (record->repository != repository) {
+    return fail(errc::upload_unknown, "no upload " + id);
+  }
+  if (sessions.size() >= limits.sessions_max) {
+    return fail(errc::too_many_requests, too_many);
+  }
+  return start(id, repository, false);
+}
+
+template <class T, class Atom>
+caf::result<T>
+upload_directory_state::forward(Atom what, const std::string& id, const std::string& repository) {
+  const auto session = find(id, repository);
+  if (!session) {
+    return to_caf(session.error());
+  }
+  return self->delegate(*session, what, repository);
 }
 
 void upload_directory_state::ended(const caf::actor_addr& who) {
@@ -125,13 +154,13 @@ upload_directory_actor::behavior_type upload_directory(
   return {
     [self](open_atom, const std::string& repository) { return self->state.open(repository); },
     [self](lend_atom, const std::string& id, const std::string& repository) {
-      return self->delegate(self->state.find(id), lend_atom::value, repository);
+      return self->state.forward<lent_writer>(lend_atom::value, id, repository);
     },
     [self](offset_atom, const std::string& id, const std::string& repository) {
-      return self->delegate(self->state.find(id), offset_atom::value, repository);
+      return self->state.forward<std::uint64_t>(offset_atom::value, id, repository);
     },
     [self](cancel_atom, const std::string& id, const std::string& repository) {
-      return self->delegate(self->state.find(id), cancel_atom::value, repository);
+      return self->state.forward<bool>(cancel_atom::value, id, repository);
     },
     [self](sweep_atom) { self->state.sweep(); },
   };
@@ -153,17 +182,7 @@ public:
   }
   void lend(std::string id, std::string repository, answer<std::shared_ptr<upload_loan>> done)
     override {
-    ask<lent_writer>(
-      [done = std::move(done)](result<lent_writer> r) {
-        if (!r) {
-          done(tl::unexpected(std::move(r.error())));
-          return;
-        }
-        done(std::make_shared<upload_loan>(std::move(r->writer), std::move(r->give_back)));
-      },
-      lend_atom::value,
-      std::move(id),
-      std::move(repository));
+    ask<lent_writer>(std::move(done), lend_atom::value, std::move(id), std::move(repository));
   }
   void offset(std::string id, std::string repository, answer<std::uint64_t> done) override {
     ask<std::uint64_t>(std::move(done), offset_atom::value, std::move(id), std::move(repository));

@@ -39,7 +39,7 @@ private:
 
 struct upload_limits {
   std::size_t sessions_max =
-    4096;  ///< in memory; at the limit new ones are refused: too_many_requests
+    4096;  ///< in memory; at the limit others, new or from disk, are refused: too_many_requests
   std::chrono::seconds idle_max{600};   ///< then a session leaves memory and its bytes stay
   std::chrono::seconds expiry{86'400};  ///< then the bytes go as well
   std::chrono::seconds sweep_every{3600};
@@ -56,12 +56,12 @@ public:
   virtual ~uploads() = default;
   /// Begins an upload in `repository` and answers its id.
   virtual void open(std::string repository, answer<std::string> done) = 0;
-  /// Errors: upload_unknown, conflict (another request has it).
+  /// Errors: upload_unknown, conflict (another request has it), too_many_requests.
   virtual void
   lend(std::string id, std::string repository, answer<std::shared_ptr<upload_loan>> done) = 0;
-  /// Bytes received so far. Errors: upload_unknown.
+  /// Bytes received so far. Errors: upload_unknown, too_many_requests.
   virtual void offset(std::string id, std::string repository, answer<std::uint64_t> done) = 0;
-  /// Errors: upload_unknown, conflict.
+  /// Errors: upload_unknown, conflict, too_many_requests.
   virtual void cancel(std::string id, std::string repository, answer<void> done) = 0;
 };
 

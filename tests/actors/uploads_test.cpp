@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 using namespace slipway;
 using namespace std::chrono_literals;
@@ -26,8 +27,11 @@ public:
     : blobs(*storage::open_file_blobs({folder + "/blobs"})),
       repositories(*storage::open_repository_store(folder + "/registry")),
       system(config.use_virtual_time()),
-      uploads(actors::make_uploads(system, *blobs, *repositories, limits, [this] { return now; })) {
-  }
+      uploads(actors::make_uploads(system, *blobs, *repositories, limits, [this] {
+        // The session reads the clock where it uses its disk.
+        time().advance_time(std::exchange(disk_stall, 0s));
+        return now;
+      })) {}
   ~server() {
     uploads.reset();
     time().run();
@@ -74,6 +78,7 @@ public:
   };
 
   std::int64_t now = 1'000'000;
+  std::chrono::seconds disk_stall{0};  ///< how long the next write of a session's row takes
   std::unique_ptr<storage::file_blob_store> blobs;
   std::unique_ptr<storage::repository_store> repositories;
   test_config config;
@@ -200,6 +205,60 @@ TEST_CASE("new uploads are refused at the limit of sessions and accepted below i
   CHECK(s.open("app").error().code == errc::too_many_requests);
   REQUIRE(s.cancel(first));
   CHECK(s.open("app"));
+}
+
+TEST_CASE("unknown uploads and those that could not begin take no place of a session") {
+  const test::temp_folder folder;
+  std::string id;
+  {
+    server s(folder.path());
+    id = s.open("app").value();
+  }
+  actors::upload_limits limits;
+  limits.sessions_max = 2;
+  server s(folder.path(), limits);
+  for (const char last : {'a', 'b', 'c'}) {
+    CHECK(s.offset(std::string(31, '0') + last).error().code == errc::upload_unknown);
+    CHECK(s.offset(id, "other").error().code == errc::upload_unknown);
+  }
+  const auto uploads = folder.path() + "/blobs/uploads";
+  std::filesystem::rename(uploads, folder.path() + "/away");
+  for (int i = 0; i < 3; ++i) {
+    CHECK_FALSE(s.open("app"));
+    CHECK_FALSE(s.offset(id));
+  }
+  std::filesystem::rename(folder.path() + "/away", uploads);
+  CHECK(s.offset(id) == 0U);
+  CHECK(s.open("app"));
+}
+
+TEST_CASE("at the limit of sessions an upload that left memory waits until another one is over") {
+  const test::temp_folder folder;
+  actors::upload_limits limits;
+  limits.sessions_max = 1;
+  server s(folder.path(), limits);
+  const auto first = s.open("app").value();
+  s.advance(601s);
+  const auto second = s.open("app").value();
+  CHECK(s.lend(first).error().code == errc::too_many_requests);
+  CHECK(s.offset(first).error().code == errc::too_many_requests);
+  CHECK(s.offset(std::string(32, '0')).error().code == errc::upload_unknown);
+  REQUIRE(s.cancel(second));
+  CHECK(s.lend(first));
+}
+
+TEST_CASE("a writer that is lent later than the request waited for it comes back by itself") {
+  const test::temp_folder folder;
+  std::string id;
+  {
+    server s(folder.path());
+    id = s.open("app").value();
+  }
+  server s(folder.path());
+  s.time().run();  // the first sweep
+  s.disk_stall = 11s;
+  CHECK(s.lend(id).error().code == errc::timed_out);
+  CHECK(s.lend(id));
 }
 
 TEST_CASE("made-up upload ids are unknown uploads") {
