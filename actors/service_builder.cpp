@@ -80,6 +80,12 @@ bool is_refusal(const error& e) {
   }
 }
 
+/// podman finds layers by the images of its own steps only, and takes no reference with a digest.
+bool takes_cache_from(builder_engine& engine) {
+  const auto version = engine.version();
+  return version && !version->podman;
+}
+
 void keep_last(std::string& text, const std::string& line) {
   text += line + "\n";
   if (text.size() > service_log_bytes_max) {
@@ -153,7 +159,7 @@ void service_builder_state::start() {
   tell();
   const bool cold = plan.image.empty() && !task->order.no_cache && !place.previous.empty()
                     && !stop->engine->inspect_image(cache_reference(task->order, plan.name));
-  if (cold) {
+  if (cold && takes_cache_from(*stop->engine)) {
     ask_token(awaits::pull_token);
   } else {
     produce();

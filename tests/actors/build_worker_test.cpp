@@ -273,6 +273,19 @@ TEST_CASE("the image before is fetched as cache where the engine has none") {
   CHECK(called(w, "rmi image-2"));
 }
 
+TEST_CASE("podman, which takes no image as cache, is given none") {
+  worker_world w;
+  w.up();
+  w.engine->version.podman = true;
+  auto order = order_of({"a"});
+  order.images[0].previous = "registry/v2/old@sha256:1";
+  w.core(order);
+  w.give_source(7);
+  REQUIRE(w.engine->builds.size() == 1);
+  CHECK(w.engine->builds[0].cache_from.empty());
+  CHECK_FALSE(called(w, "pull registry/v2/old@sha256:1 "));
+}
+
 TEST_CASE("an image service is pulled with the registry's secret and pushed") {
   worker_world w;
   w.up();

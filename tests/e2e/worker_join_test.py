@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,9 +15,10 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-sys.path.insert(0, os.path.join(HERE, "../support"))
+sys.path.insert(0, os.path.join(HERE, ".."))
 from agent_world import Engine  # noqa: E402
-from slipwayd import Slipwayd  # noqa: E402
+from support.slipwayd import Slipwayd  # noqa: E402
+from support.tenant import Tenant  # noqa: E402
 
 
 def free_port():
@@ -45,12 +47,58 @@ class Worker:
             time.sleep(0.05)
         return True
 
+    def line(self, text):
+        """The first of its lines with these words."""
+        return next(line for line in self.log if text in line).rstrip()
+
     def stop(self):
         self.process.terminate()
         status = self.process.wait(30)
         self.reader.join(10)
         self.process.stdout.close()
         return status
+
+
+class Push:
+    """`slipway push` of a project to a fleet, with what it prints."""
+
+    def __init__(self, server, owner, fleet, files):
+        self.folder = tempfile.mkdtemp(prefix="slipway-project-")
+        for name, text in files.items():
+            path = os.path.join(self.folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        slug = owner.api.rows(f"/v7/application({fleet})?$select=slug")[0]["slug"]
+        self.text = ""
+        self.process = subprocess.Popen(
+            [os.path.join(os.environ["SLIPWAY_BIN"], "slipway"), "push", slug, self.folder],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "HOME": self.folder, "SLIPWAY_SERVER": f"http://127.0.0.1:{server.port}",
+                 "SLIPWAY_TOKEN": owner.api.token})
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.text += line
+
+    def said(self, words, seconds=60):
+        until = time.monotonic() + seconds
+        while words not in self.text and time.monotonic() < until:
+            time.sleep(0.05)
+        return words in self.text
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self, seconds=300):
+        """Its exit code."""
+        code = self.process.wait(seconds)
+        self.reader.join(10)
+        self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return code
 
 
 class WorkerJoin(unittest.TestCase):
@@ -138,6 +186,28 @@ class WorkerJoin(unittest.TestCase):
         self.assertTrue(made["id"])
         other = self.server.login("ann", "their password")
         self.assertEqual(other.rows("/v7/builder"), [])
+
+    def test_a_push_for_an_architecture_that_no_worker_builds_waits_and_says_so(self):
+        # Here no kernel handler is mounted, as on a machine without QEMU.
+        worker = self.worker("native", self.token("native"))
+        try:
+            self.assertTrue(worker.said("builder joined the core"), worker.log)
+            ours = worker.line("builder starts").split("architectures=")[1].split(",")
+            kind, other = ("raspberrypi4-64", "aarch64") if "aarch64" not in ours else ("generic-amd64", "amd64")
+            self.assertNotIn(other, ours)
+            owner = Tenant(self.server, self.server.login())
+            fleet = owner.given_fleet("elsewhere", kind)
+            push = Push(self.server, owner, fleet, {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+            self.assertTrue(push.said(f"No worker that builds for {other} is here yet: waiting"), push.text)
+            build = owner.api.rows(f"/v7/build?$filter=release/belongs_to__application eq {fleet}")
+            self.assertEqual([b["status"] for b in build], ["queued"])
+            time.sleep(3)  # it would be taken long since
+            self.assertIsNone(push.process.poll(), push.text)
+            push.interrupt()
+            self.assertNotEqual(push.end(), 0)
+            self.assertNotIn("Building on", push.text)
+        finally:
+            self.assertEqual(worker.stop(), 0)
 
     def test_a_secret_is_in_no_log(self):
         token = self.token("hidden")

@@ -20,8 +20,8 @@ class Tenant:
         self.organization = self.api.rows("/v7/organization")[0]["id"]
         self.fleet = self.given_fleet("cars")
 
-    def given_fleet(self, name):
-        kind = self.api.rows("/v7/device_type?$filter=slug eq 'generic-amd64'&$select=id")[0]["id"]
+    def given_fleet(self, name, device_type="generic-amd64"):
+        kind = self.api.rows(f"/v7/device_type?$filter=slug eq '{device_type}'&$select=id")[0]["id"]
         return self.api.create("application", app_name=name, organization=self.organization,
                                is_for__device_type=kind)["id"]
 
