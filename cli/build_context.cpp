@@ -49,7 +49,7 @@ public:
     const bool needed =
       path == dockerfile || path == ".dockerignore" || dockerfile.starts_with(path + "/");
     const bool excluded = !needed && rules_.excludes(path);
-    return {!excluded, is_folder && (!excluded || rules_.may_come_back_below(path))};
+    return {!excluded, is_folder && (!excluded || rules_.may_come_back_below(path)), excluded};
   }
 
 private:

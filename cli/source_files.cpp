@@ -53,28 +53,48 @@ std::optional<std::string> inside(const std::string& path) {
   return normal == "." ? "" : normal;
 }
 
-void walk_into(
-  const fs::path& folder,
-  const std::string& below,
-  const walk_rule& rule,
-  std::vector<std::string>& out) {
+messages::result<std::vector<fs::directory_entry>> read_folder(const fs::path& folder) {
   std::vector<fs::directory_entry> entries;
-  for (const auto& entry : fs::directory_iterator(folder / below)) {
-    entries.push_back(entry);
+  std::error_code failed;
+  for (fs::directory_iterator i(folder, failed); !failed && i != fs::directory_iterator();) {
+    entries.push_back(*i);
+    i.increment(failed);
+  }
+  if (failed) {
+    return fail(errc::io_failed, folder.string() + " cannot be read: " + failed.message());
   }
   std::sort(entries.begin(), entries.end());
-  for (const auto& entry : entries) {
+  return entries;
+}
+
+messages::result<void> walk_into(
+  const fs::path& folder,
+  const std::string& below,
+  bool may_be_closed,
+  const walk_rule& rule,
+  std::vector<std::string>& out) {
+  const auto entries = read_folder(below.empty() ? folder : folder / below);
+  if (!entries) {
+    return may_be_closed ? messages::result<void>{} : tl::unexpected(entries.error());
+  }
+  for (const auto& entry : *entries) {
     const auto name = entry.path().filename().string();
     const auto path = below.empty() ? name : below + "/" + name;
-    const bool is_folder = entry.is_directory() && !entry.is_symlink();
+    // In this order: asked for a folder, a link is followed, and one in a circle is an error.
+    std::error_code ignored;
+    const bool is_folder = !entry.is_symlink(ignored) && entry.is_directory(ignored);
     const auto choice = rule(path, is_folder);
     if (choice.take) {
       out.push_back(path);
     }
-    if (choice.enter && is_folder) {
-      walk_into(folder, path, rule, out);
+    if (!choice.enter || !is_folder) {
+      continue;
+    }
+    if (auto walked = walk_into(folder, path, choice.may_be_closed, rule, out); !walked) {
+      return walked;
     }
   }
+  return {};
 }
 
 /// Where the services of a project are built, as far as its compose file can be read: the builder tells what is wrong with it.
@@ -128,11 +148,13 @@ messages::result<service_places> read_places(const fs::path& folder) {
 }
 
 messages::result<dockerignore> read_rules(const fs::path& folder) {
-  std::error_code ignored;
-  if (!fs::exists(folder / ".dockerignore", ignored)) {
+  const auto file = folder / ".dockerignore";
+  std::error_code failed;
+  // What is there and cannot be read must not be taken for no rules: they keep things from being sent.
+  if (!fs::exists(file, failed) && !failed) {
     return dockerignore();
   }
-  return read_small_file((folder / ".dockerignore").string()).map([](const std::string& text) {
+  return read_small_file(file.string()).map([](const std::string& text) {
     return dockerignore(text);
   });
 }
@@ -174,9 +196,11 @@ public:
     }
     const auto& [rules, relative] = ruling(path);
     const bool excluded = !relative.empty() && rules.excludes(relative) && !always(path);
+    const bool leads = leads_to_service(path);
     return {
       !excluded || (!is_folder && is_needed(path)),
-      !excluded || rules.may_come_back_below(relative) || leads_to_service(path)};
+      !excluded || leads || rules.may_come_back_below(relative),
+      excluded && !leads};
   }
 
 private:
@@ -233,7 +257,11 @@ messages::result<void> check_project(const fs::path& folder, const std::string& 
   }
   const auto place = dockerfile.empty() ? folder : (folder / dockerfile).parent_path();
   const auto name = last_part(dockerfile);
-  for (const auto& entry : fs::directory_iterator(place, ignored)) {
+  const auto entries = read_folder(place);
+  if (!entries && fs::is_directory(place, ignored)) {
+    return tl::unexpected(entries.error());
+  }
+  for (const auto& entry : entries.value_or(std::vector<fs::directory_entry>())) {
     const auto found = entry.path().filename().string();
     const bool fits = name.empty() ? is_dockerfile(found) || is_compose_file(found)
                                    : found == name || found.starts_with(name + ".");
@@ -251,12 +279,7 @@ messages::result<void> check_project(const fs::path& folder, const std::string& 
 
 messages::result<std::vector<std::string>> walk(const fs::path& folder, const walk_rule& rule) {
   std::vector<std::string> paths;
-  try {
-    walk_into(folder, "", rule, paths);
-  } catch (const fs::filesystem_error& e) {
-    return fail(errc::io_failed, e.what());
-  }
-  return paths;
+  return walk_into(folder, "", false, rule, paths).map([&] { return std::move(paths); });
 }
 
 messages::result<std::vector<std::string>> source_files(

@@ -12,13 +12,14 @@ namespace slipway::cli {
 
 /// What becomes of a path while a folder is walked.
 struct walk_choice {
-  bool take = false;   ///< it goes along
-  bool enter = false;  ///< what it holds is looked at; means nothing for files
+  bool take = false;           ///< it goes along
+  bool enter = false;          ///< what it holds is looked at; means nothing for files
+  bool may_be_closed = false;  ///< entered only if it can be read; else that it cannot is an error
 };
 using walk_rule = std::function<walk_choice(const std::string& path, bool is_folder)>;
 
 /// Paths of a folder, relative to it, parents before children, always in the same order. Links are not followed.
-/// Errors: io_failed.
+/// Errors: io_failed, with the path of what cannot be read.
 messages::result<std::vector<std::string>> walk(
   const std::filesystem::path& folder,
   const walk_rule& rule);

@@ -82,6 +82,7 @@ TEST_CASE("a build context holds what the engine needs and nothing that is ignor
   f.write("other", "o");
   f.write(".git/config", "g");
   std::filesystem::create_symlink("main.c", f.path / "src" / "link");
+  std::filesystem::create_symlink("loop", f.path / "src" / "loop");
   CHECK(
     context_of(f)
     == std::map<std::string, std::string>{
@@ -89,7 +90,8 @@ TEST_CASE("a build context holds what the engine needs and nothing that is ignor
       {".dockerignore", "*\n!src\nsrc/secret\n"},
       {"src/", "dir"},
       {"src/main.c", "int main;"},
-      {"src/link", "-> main.c"}});
+      {"src/link", "-> main.c"},
+      {"src/loop", "-> loop"}});
 }
 
 TEST_CASE("a build context without folder or Dockerfile is refused") {

@@ -5,10 +5,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <catch2/catch.hpp>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 using namespace slipway;
 using namespace slipway::cli;
@@ -32,7 +34,27 @@ std::string read_all(tar_stream& tar, std::size_t piece = 65536) {
   return bytes;
 }
 
-/// `path=content` of each file.
+/// Found by one who owns none of it: the permissions of folders hold for root too.
+messages::result<paths> source_for_a_stranger(const temp_folder& f) {
+  const auto before = ::setfsuid(65534);
+  auto found = source_files(f.path, {});
+  ::setfsuid(static_cast<uid_t>(before));
+  return found;
+}
+
+/// A folder that nobody may look into while this is there, in a project that anybody may.
+struct closed_folder {
+  std::filesystem::path path;
+  closed_folder(const temp_folder& f, const std::string& name) : path(f.path / name) {
+    std::filesystem::permissions(f.path, std::filesystem::perms(0755));
+    std::filesystem::permissions(path, std::filesystem::perms::none);
+  }
+  closed_folder(const closed_folder&) = delete;
+  closed_folder& operator=(const closed_folder&) = delete;
+  ~closed_folder() { std::filesystem::permissions(path, std::filesystem::perms::all); }
+};
+
+/// `path=content` of each file, `path->target` of each link.
 paths unpack(const std::string& bytes) {
   paths out;
   auto* a = archive_read_new();
@@ -41,6 +63,10 @@ paths unpack(const std::string& bytes) {
   REQUIRE(archive_read_open_memory(a, bytes.data(), bytes.size()) == ARCHIVE_OK);
   archive_entry* e = nullptr;
   while (archive_read_next_header(a, &e) == ARCHIVE_OK) {
+    if (archive_entry_filetype(e) == AE_IFLNK) {
+      out.push_back(archive_entry_pathname(e) + ("->" + std::string(archive_entry_symlink(e))));
+      continue;
+    }
     std::string content(static_cast<std::size_t>(archive_entry_size(e)), '\0');
     REQUIRE(
       archive_read_data(a, content.data(), content.size())
@@ -91,6 +117,58 @@ TEST_CASE("folders that are ignored are not looked into") {
   std::filesystem::permissions(f.path / "big", std::filesystem::perms::none);
   CHECK(source_of(f) == paths{".dockerignore", "Dockerfile"});
   std::filesystem::permissions(f.path / "big", std::filesystem::perms::all);
+}
+
+TEST_CASE(
+  "links go along as links, also those that lead in circles, nowhere or where nobody may go") {
+  const temp_folder f;
+  f.write("Dockerfile", "FROM x\n");
+  f.write("closed/deep/file", "f");
+  f.write(".dockerignore", "closed\n");
+  const std::map<std::string, std::string> links{
+    {"loop", "loop"},
+    {"nowhere", "no/such"},
+    {"root", ".."},
+    {"to", "closed/deep"},
+  };
+  for (const auto& [name, target] : links) {
+    std::filesystem::create_symlink(target, f.path / name);
+  }
+  const closed_folder closed(f, "closed");
+  const auto found = source_for_a_stranger(f);
+  REQUIRE(found);
+  CHECK(*found == paths{".dockerignore", "Dockerfile", "loop", "nowhere", "root", "to"});
+  tar_stream tar(f.path, *found, tar_stream::packing::plain);
+  const auto packed = unpack(read_all(tar));
+  CHECK_FALSE(tar.failure());
+  for (const auto& [name, target] : links) {
+    CHECK(std::count(packed.begin(), packed.end(), name + "->" + target) == 1);
+  }
+}
+
+TEST_CASE("a folder that may not be looked into is left out if it is ignored, else it is named") {
+  const temp_folder f;
+  f.write("Dockerfile", "FROM x\n");
+  f.write("data/volume/file", "f");
+  const closed_folder closed(f, "data/volume");
+  const auto refused = source_for_a_stranger(f);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == messages::errc::io_failed);
+  CHECK(refused.error().detail == closed.path.string() + " cannot be read: Permission denied");
+  f.write(".dockerignore", "data/volume\n!**/keep\n");
+  CHECK(source_for_a_stranger(f) == paths{".dockerignore", "Dockerfile", "data"});
+  // A service is built there: without it the build would only fail later.
+  f.write("docker-compose.yml", "services: {a: {build: data/volume}}\n");
+  CHECK_FALSE(source_for_a_stranger(f));
+}
+
+TEST_CASE("a .dockerignore that cannot be read ends a push, instead of sending what it names") {
+  const temp_folder f;
+  f.write("Dockerfile", "FROM x\n");
+  std::filesystem::create_symlink(".dockerignore", f.path / ".dockerignore");
+  const auto refused = source_files(f.path, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().detail.find(".dockerignore: ") != std::string::npos);
 }
 
 TEST_CASE("the Dockerfiles of services go along although their folders are ignored") {
