@@ -119,8 +119,7 @@ public:
     }
     {
       const std::lock_guard lock((*log)->mutex);
-      const auto line = std::string(end_mark) + messages::dump_json(nlohmann::json(status))
-                        + R"(,"at":)" + std::to_string(time) + "}\n";
+      const auto line = build_log_end(time, status);
       if (auto ok = write_at((*log)->file.get(), (*log)->size, line); !ok) {
         return ok;
       }
@@ -265,6 +264,11 @@ private:
 };
 
 }  // namespace
+
+std::string build_log_end(std::int64_t time, std::string_view status) {
+  return std::string(end_mark) + messages::dump_json(nlohmann::json(status)) + R"(,"at":)"
+         + std::to_string(time) + "}\n";
+}
 
 result<std::unique_ptr<build_logs>> open_build_logs(build_log_options o) {
   if (auto made = make_folder(o.folder); !made) {

@@ -41,6 +41,9 @@ public:
     std::function<void()> wake) = 0;
 };
 
+/// The last line of a log, for who must be told of an end that the log lacks.
+[[nodiscard]] std::string build_log_end(std::int64_t time, std::string_view status);
+
 struct build_log_options {
   std::string folder;
   std::uint64_t bytes_max = 16U << 20U;  ///< of one log

@@ -2,8 +2,10 @@
 
 #include "domain/build_life.hpp"
 #include "messages/json.hpp"
+#include "runtime/clock.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace slipway::gateways::builder {
 
@@ -13,6 +15,10 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t part_bytes_max = 256U << 10U;
+/// A log gets its last line right after its build ended, or never.
+constexpr std::int64_t last_line_ms_max = 5'000;
+/// Proxies wait for a minute.
+constexpr std::int64_t silence_ms_max = 20'000;
 
 std::string text_of(const json& j, const char* name) {
   const auto it = j.find(name);
@@ -30,12 +36,15 @@ build_output::build_output(
   asio::any_io_executor executor,
   storage::build_logs& logs,
   std::int64_t release,
-  std::uint64_t offset)
+  std::uint64_t offset,
+  ending ended)
   : logs_(logs),
     release_(release),
     offset_(offset),
     waiter_(std::move(executor)),
-    following_(logs.follow(release, waiter_.caller())) {}
+    following_(logs.follow(release, waiter_.caller())),
+    ended_(std::move(ended)),
+    spoke_at_(runtime::steady_ms()) {}
 
 build_output::~build_output() = default;
 
@@ -43,8 +52,34 @@ messages::result<storage::build_logs::part> build_output::next() {
   auto part = logs_.read(release_, offset_, part_bytes_max);
   if (part) {
     offset_ += part->bytes.size();
+    if (part->bytes.empty() && !part->over) {
+      end_without_line(*part);
+    } else {
+      spoke_at_ = runtime::steady_ms();
+    }
   }
   return part;
+}
+
+void build_output::end_without_line(storage::build_logs::part& part) {
+  const auto how = ended_();
+  if (!how) {
+    return;
+  }
+  const auto now = runtime::steady_ms();
+  ended_at_ = ended_at_ == 0 ? now : ended_at_;
+  if (now - ended_at_ >= last_line_ms_max) {
+    part.over = true;
+    part.bytes = end_told_ ? "" : storage::build_log_end(runtime::now_ms(), *how);
+    end_told_ = true;
+  }
+}
+
+bool build_output::needs_sign_of_life() {
+  const auto now = runtime::steady_ms();
+  const bool needs = now - spoke_at_ >= silence_ms_max;
+  spoke_at_ = needs ? now : spoke_at_;
+  return needs;
 }
 
 asio::awaitable<void> build_output::wait(std::int64_t ms) {

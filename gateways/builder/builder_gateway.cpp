@@ -289,16 +289,24 @@ awaitable<result<actors::build_ticket>> builder_gateway::submit(
   co_return co_await completion<ticket>(std::move(ask));
 }
 
-bool builder_gateway::is_pushed(std::int64_t release) const {
+std::optional<std::string> builder_gateway::status_of(std::int64_t release) const {
   const auto view = s_->store.rows->view();
   const auto facts = actors::facts_of_release(*view, release);
-  return facts && facts->status == domain::build_status::pushed;
+  return facts ? std::optional(facts->status) : std::nullopt;
+}
+
+build_output
+builder_gateway::output_of(const exchange& x, std::int64_t release, std::uint64_t offset) const {
+  return {x.executor(), p_.logs, release, offset, [this, release] {
+            auto status = status_of(release);
+            return status && domain::is_over(*status) ? status : std::nullopt;
+          }};
 }
 
 awaitable<void> builder_gateway::follow(const order& o, actors::build_ticket ticket) {
   auto& x = o.x;
   x.become_long_lived(stream_idle_seconds);
-  build_output output(x.executor(), p_.logs, ticket.release, 0);
+  auto output = output_of(x, ticket.release, 0);
   co_await x.begin(response::json(200, ""));
   const auto first = "[" + first_element(ticket.release);
   bool open = co_await x.write(first);
@@ -319,13 +327,17 @@ awaitable<void> builder_gateway::follow(const order& o, actors::build_ticket tic
       open = co_await x.write(elements_of(part->bytes));
     }
     const bool done =
-      part->over || (!o.ticket.empty() && part->bytes.empty() && is_pushed(ticket.release));
+      part->over
+      || (!o.ticket.empty() && part->bytes.empty() && status_of(ticket.release) == domain::build_status::pushed);
     if (open && done) {
       co_await x.write("]");
       co_return co_await x.end();
     }
     if (part->bytes.empty()) {
       co_await output.wait(look_every_ms);
+    }
+    if (open && output.needs_sign_of_life()) {
+      open = co_await x.write("\n");
     }
   }
   p_.builds.cancel(ticket.release, why);
@@ -351,7 +363,7 @@ awaitable<void> builder_gateway::read_log(exchange& x, std::int64_t release) {
     co_return co_await x.respond(
       error_response(errc::invalid_argument, "offset is a number of bytes"));
   }
-  build_output output(x.executor(), p_.logs, release, offset);
+  auto output = output_of(x, release, offset);
   auto part = allowed ? output.next() : fail(errc::not_found, "there is no log of this release");
   if (!part) {
     co_return co_await x.respond(error_response(part.error()));
@@ -380,6 +392,12 @@ awaitable<void> builder_gateway::read_log(exchange& x, std::int64_t release) {
       break;
     } else {
       co_await output.wait(look_every_ms);
+    }
+    if (live && output.needs_sign_of_life()) {
+      const bool open = co_await x.write("\n");
+      if (!open) {
+        break;
+      }
     }
     part = output.next();
   }

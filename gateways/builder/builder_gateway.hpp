@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/builds.hpp"
+#include "gateways/builder/build_output.hpp"
 #include "gateways/builder/build_request.hpp"
 #include "gateways/builder/source_intake.hpp"
 #include "gateways/git/push_tickets.hpp"
@@ -51,7 +52,10 @@ private:
   [[nodiscard]] std::function<bool()> right_to_build(const runtime::exchange& x, std::int64_t fleet)
     const;
   [[nodiscard]] bool is_built(std::int64_t fleet, const std::string& commit) const;
-  [[nodiscard]] bool is_pushed(std::int64_t release) const;
+  /// Of the release's build, nothing without one.
+  [[nodiscard]] std::optional<std::string> status_of(std::int64_t release) const;
+  [[nodiscard]] build_output
+  output_of(const runtime::exchange& x, std::int64_t release, std::uint64_t offset) const;
 
   std::shared_ptr<const services> s_;
   parts p_;

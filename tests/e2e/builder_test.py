@@ -175,6 +175,42 @@ class Builds(unittest.TestCase):
         self.assertEqual(json.loads(text.splitlines()[-1])["end"], "cancelled")
         follower.close()
 
+    def follow(self, release):
+        connection = http.client.HTTPConnection("127.0.0.1", SERVER.port, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/build/v1/{release}/log?follow=true",
+                           headers={"Authorization": "Bearer " + self.ann.api.token})
+        return connection.getresponse()
+
+    def test_a_log_whose_last_line_is_missing_ends_as_its_build_did(self):
+        release = self.ann.api.send("POST", query(self.ann, headless="true"), raw=project()).json["releaseId"]
+        self.ann.api.patch(f"/v7/release({release})", {"status": "cancelled"})
+        path = os.path.join(SERVER.folder, "data", "builds", "logs", f"{release}.log")
+
+        def lines():
+            with open(path, encoding="utf-8") as file:
+                return file.readlines()
+        wait_until(lambda: '"end"' in lines()[-1])
+        kept = "".join(lines()[:-1])
+        os.truncate(path, len(kept.encode()))
+        text = self.follow(release).read().decode()
+        self.assertTrue(text.startswith(kept))
+        self.assertEqual(json.loads(text[len(kept):])["end"], "cancelled")
+
+    def test_streams_of_a_silent_build_show_signs_of_life(self):
+        push = Push(self.ann, project())
+        release = push.release()
+        log = self.follow(release)
+        push.until("No worker")
+        push.until("\n")  # between two elements: in texts it is escaped
+        text = ""
+        while "\n\n" not in text:
+            text += log.read1(65536).decode()
+        self.ann.api.patch(f"/v7/release({release})", {"status": "cancelled"})
+        self.assertTrue(push.rest()[-1]["isError"])
+        text += log.read().decode()
+        self.assertEqual(json.loads(text.splitlines()[-1])["end"], "cancelled")
+
     def test_logs_are_for_who_sees_the_release(self):
         answer = self.ann.api.send("POST", query(self.ann, headless="true"), raw=project())
         release = answer.json["releaseId"]
