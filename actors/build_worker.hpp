@@ -1,10 +1,10 @@
 #pragma once
 
 #include "actors/builder_parts.hpp"
+#include "actors/worker_outbox.hpp"
 
 #include <caf/response_promise.hpp>
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,8 +15,6 @@ namespace slipway::actors {
 
 /// Builds that a worker holds at once, most of them waiting for a slot; further ones are given back.
 constexpr std::size_t worker_builds_max = 64;
-/// Output that waits for a lost connection; past it lines are dropped.
-constexpr std::size_t worker_outbox_bytes_max = 4U << 20U;
 constexpr auto worker_tick = std::chrono::seconds{1};
 
 struct worker_options {
@@ -61,6 +59,7 @@ struct build_worker_state {
   build_worker_actor::stateful_pointer<build_worker_state> self = nullptr;
   std::shared_ptr<const builder_parts> parts;
   worker_options options;
+  worker_outbox outbox;
 
 private:
   struct live_service {
@@ -111,18 +110,16 @@ private:
   std::vector<std::int64_t> build_ids() const;
 
   template <class T>
-  void tell(const T& x, bool may_drop = false);
-  void flush();
+  void tell(const T& x, bool may_drop = false) {
+    outbox.put(messages::seal(x, ++sent_, parts->now_ms()), may_drop);
+  }
 
   std::map<std::uint64_t, live_build> live_;  ///< by serial: in the order they came
   std::map<caf::actor_addr, std::pair<std::uint64_t, std::string>> names_;  ///< service, "" = job
   std::vector<last_word> last_words_;
-  std::deque<std::string> outbox_;
-  std::size_t outbox_bytes_ = 0;
   std::uint64_t serials_ = 0;
   std::uint64_t sent_ = 0;
   std::uint32_t running_ = 0;
-  bool connected_ = false;
   bool halting_ = false;
   std::int64_t down_since_ = 0;
   std::int64_t beat_at_ = 0;
