@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace slipway::actors {
 namespace {
@@ -36,7 +37,8 @@ struct build_state {
   void refuse(const messages::error& e);
   // Words of the manager.
   void granted(const std::string& worker);
-  void lost_worker(const std::string& reason);
+  void lost_worker(const std::string& reason, bool by_its_fault = false);
+  void missed(const std::string& by);
   void cancel(const std::string& reason);
   void settle(builds::answer<std::string> done);
   void ask_ref();
@@ -53,6 +55,7 @@ struct build_state {
   // Its end.
   void finish(std::string_view how, std::string error);
   void over(const std::string& how, const std::string& error);
+  void tell_settlers(const messages::result<std::string>& how);
 
   template <class T>
   bool send(const T& message);
@@ -69,6 +72,8 @@ struct build_state {
 
   std::string current;  ///< its status, "" = there is no row yet
   std::string worker;
+  std::string avoid;             ///< the worker of the attempt before
+  std::int64_t run_sent_at = 0;  ///< steady ms, 0 = the worker was not told of this attempt
   std::int64_t attempt = 1;
   std::vector<messages::image_place> images;
   std::map<std::string, service_progress> services;
@@ -132,7 +137,7 @@ void build_state::registered(const outcome& o) {
     cancel(cancel_reason);
     return;
   }
-  self->send(manager, build_wants_worker{record.build(), order.architecture});
+  self->send(manager, build_wants_worker{record.build(), order.architecture, ""});
 }
 
 // Words of the manager.
@@ -148,10 +153,10 @@ void build_state::granted(const std::string& to) {
   step.status = status::running;
   step.worker = worker;
   step.attempt = attempt;
-  record.advance(std::move(step), [this](const messages::error* refused) {
+  record.advance(std::move(step), [this, to](const messages::error* refused) {
     if (refused != nullptr) {
       finish(status::failed, refused->detail);
-    } else if (!ending) {
+    } else if (holds(std::string(status::running)) && worker == to) {
       run();
     }
   });
@@ -173,22 +178,31 @@ void build_state::run() {
   r.plain_http = w->plain_http;
   r.registry_ca = w->registry_ca ? w->registry_ca() : std::string();
   record.say("[Info]    Building on " + worker);
-  if (!send(r)) {
+  if (send(r)) {
+    run_sent_at = w->steady_ms();
+  } else {
     lost_worker("worker " + worker + " is not connected");
   }
 }
 
-void build_state::lost_worker(const std::string& reason) {
+void build_state::lost_worker(const std::string& reason, bool by_its_fault) {
   if (!holds(std::string(status::running))) {
     return;
   }
-  self->send(manager, build_left_worker{record.build()});
-  worker.clear();
-  if (attempt >= build_attempts_max) {
+  const bool tried = std::exchange(run_sent_at, 0) != 0;
+  self->send(
+    manager,
+    build_left_worker{record.build(), by_its_fault ? worker : "", tried ? "" : worker});
+  avoid = std::exchange(worker, "");
+  if (tried && attempt >= build_attempts_max) {
     finish(status::failed, reason);
     return;
   }
-  ++attempt;
+  attempt += tried ? 1 : 0;
+  for (auto& [service_name, progress] : services) {
+    progress = {};
+    progress.name = service_name;
+  }
   current = status::queued;
   record.say("[Warn]    " + reason + ": the build begins again");
   messages::advance_build step;
@@ -198,9 +212,16 @@ void build_state::lost_worker(const std::string& reason) {
     if (refused != nullptr) {
       finish(status::failed, refused->detail);
     } else if (!ending) {
-      self->send(manager, build_wants_worker{record.build(), order.architecture});
+      self->send(manager, build_wants_worker{record.build(), order.architecture, avoid});
     }
   });
+}
+
+/// A word may be on its way for a while, in both directions.
+void build_state::missed(const std::string& by) {
+  if (by == worker && run_sent_at != 0 && w->steady_ms() - run_sent_at > run_heard_ms_max) {
+    lost_worker("worker " + worker + " does not have the build");
+  }
 }
 
 void build_state::cancel(const std::string& reason) {
@@ -341,8 +362,15 @@ void build_state::worker_ended(const messages::build_ended& e) {
   if (e.attempt != attempt || current != status::running) {
     return;
   }
+  const bool whole = std::all_of(services.begin(), services.end(), [](const auto& s) {
+    return s.second.status == "success";
+  });
+  if (e.error.empty() && !e.cancelled && !whole) {
+    lost_worker("worker " + worker + " ended without an image of every service", true);
+    return;
+  }
   if (!e.error.empty() && e.may_retry && !e.cancelled) {
-    lost_worker(e.error);
+    lost_worker(e.error, true);
     return;
   }
   self->send(manager, build_left_worker{record.build()});
@@ -357,13 +385,6 @@ void build_state::worker_ended(const messages::build_ended& e) {
 }
 
 void build_state::pushed() {
-  const bool whole = std::all_of(services.begin(), services.end(), [](const auto& s) {
-    return s.second.status == "success";
-  });
-  if (!whole) {
-    finish(status::failed, "the worker ended without an image of every service");
-    return;
-  }
   current = status::pushed;
   messages::advance_build step;
   step.status = status::pushed;
@@ -420,19 +441,28 @@ void build_state::finish(std::string_view how, std::string error) {
     [this, how = std::string(how), error = std::move(error)](const messages::error* refused) {
       if (refused == nullptr) {
         over(how, error);
-        return;
-      }
-      if (how == status::released) {
+      } else if (is_unknown(refused->code)) {
+        // The manager goes on with it, by the ref: what is not known here must not be decided here.
+        record.log({{"", "[Error]   " + refused->detail, false, true}});
+        tell_settlers(tl::unexpected(*refused));
+        self->quit();
+      } else if (how == status::released) {
         // The images are there, the release is not: somebody cancelled it, or there is one of that commit.
         ending = false;
         finish(status::failed, refused->detail);
-        return;
+      } else {
+        runtime::log::error(
+          "a build could not be ended",
+          {{"build", std::to_string(record.build())}, {"reason", refused->detail}});
+        over(how, error);
       }
-      runtime::log::error(
-        "a build could not be ended",
-        {{"build", std::to_string(record.build())}, {"reason", refused->detail}});
-      over(how, error);
     });
+}
+
+void build_state::tell_settlers(const messages::result<std::string>& how) {
+  for (const auto& done : std::exchange(settlers, {})) {
+    done(how);
+  }
 }
 
 void build_state::over(const std::string& how, const std::string& error) {
@@ -446,10 +476,7 @@ void build_state::over(const std::string& how, const std::string& error) {
     record.log({{"", word + error, false, true}});
   }
   record.close_log(how);
-  for (const auto& done : settlers) {
-    done(how);
-  }
-  settlers.clear();
+  tell_settlers(how);
   self->quit();
 }
 
@@ -476,6 +503,7 @@ caf::behavior build_actor(
     [self](const build_again& a) { a.what(); },
     [self](const build_granted& g) { self->state.granted(g.worker); },
     [self](const build_lost_worker& l) { self->state.lost_worker(l.reason); },
+    [self](const build_missed& m) { self->state.missed(m.worker); },
     [self](const build_cancel& c) { self->state.cancel(c.reason); },
     [self](const build_settle& c) { self->state.settle(c.done); },
     [self](const build_word& word) { self->state.said(word); },

@@ -21,9 +21,12 @@ struct build_registered {
 struct build_wants_worker {
   std::int64_t build = 0;
   std::string architecture;  ///< slug
+  std::string avoid;         ///< the worker that had it before, "" = none
 };
 struct build_left_worker {
   std::int64_t build = 0;
+  std::string failed = {};       ///< the worker, when it was its fault
+  std::string unreachable = {};  ///< the worker, when no word to it went out
 };
 
 // The manager to a build.
@@ -33,6 +36,10 @@ struct build_granted {
 };
 struct build_lost_worker {
   std::string reason;
+};
+/// Its worker does not name it among its builds.
+struct build_missed {
+  std::string worker;
 };
 struct build_cancel {
   std::string reason;
@@ -58,6 +65,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_wants_worker)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_left_worker)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_granted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_lost_worker)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_missed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_cancel)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_settle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::build_word)

@@ -20,10 +20,16 @@ namespace slipway::actors {
 constexpr std::size_t builds_waiting_max = 256;
 /// Of one fleet, at work and waiting.
 constexpr std::size_t builds_per_fleet_max = 16;
-/// A build that no worker took for so long fails.
+/// A build that no worker took for so long is cancelled.
 constexpr std::int64_t build_queue_ms_max = 3'600'000;
 /// How long a worker whose connection ended may stay away.
 constexpr std::int64_t worker_away_ms_max = 5'000;
+/// How long others are preferred to a worker that failed a build by a fault of its own.
+constexpr std::int64_t worker_rest_ms = 30'000;
+/// How long a worker may not know of a build that it was sent.
+constexpr std::int64_t run_heard_ms_max = 10'000;
+/// Builds that nobody works on are looked for so often, and ended when they are found a second time.
+constexpr std::chrono::seconds orphans_every{10};
 /// A build is tried so often before it fails for want of a worker that lives.
 constexpr std::int64_t build_attempts_max = 2;
 /// How long a build that is `pushed` waits for its git push to end: longer than any git lives (gateways/git, 4 hours). Until it
@@ -38,7 +44,8 @@ struct build_world {
   storage::store store;
   runtime::directory* directory = nullptr;
   storage::build_logs* logs = nullptr;
-  std::function<std::int64_t()> now;  ///< ms since 1970
+  std::function<std::int64_t()> now;        ///< ms since 1970
+  std::function<std::int64_t()> steady_ms;  ///< for leases: a clock that nobody sets
   /// A sealed message for a worker. False: it is not connected.
   std::function<bool(const std::string& worker, std::string sealed)> send;
   /// A registry token for one build: to push to these repositories and to pull from those.

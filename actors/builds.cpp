@@ -15,8 +15,11 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 
@@ -27,8 +30,7 @@ using messages::as_text;
 using messages::outcome;
 
 constexpr std::chrono::seconds tick_every{1};
-/// A build that nobody works on, and that the log could not be told about.
-constexpr std::chrono::seconds end_again_after{5};
+constexpr const char* failed_within = "the build failed within the server";
 
 struct submit_order {
   std::shared_ptr<build_order> order;
@@ -63,12 +65,29 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::worker_is_down)
 namespace slipway::actors {
 namespace {
 
+/// Who waits for the end of a push. A question that comes while the build's actor ends may not be read by it.
+class settler {
+public:
+  explicit settler(builds::answer<std::string> done) : done_(std::move(done)) {}
+  /// The first answer counts.
+  void give(const messages::result<std::string>& status) {
+    if (!told_.exchange(true)) {
+      done_(status);
+    }
+  }
+
+private:
+  builds::answer<std::string> done_;
+  std::atomic<bool> told_{false};
+};
+
 /// A build that lives.
 struct live_build {
   caf::actor actor;
   std::int64_t fleet = 0;
   std::int64_t build = 0;  ///< 0 = no row yet
   std::int64_t release = 0;
+  std::vector<std::shared_ptr<settler>> settlers = {};
 };
 
 /// Gives out workers, and finds builds by row, by release and by actor.
@@ -85,6 +104,7 @@ struct builds_state {
   void gone(const caf::actor_addr& who);
   void cancel(std::int64_t release, const std::string& reason);
   void settle(const settle_release& s);
+  [[nodiscard]] messages::result<std::string> status_of(std::int64_t release) const;
   void said(const build_word& word);
   void tick();
   void take(const record_batch& batch);
@@ -92,7 +112,11 @@ struct builds_state {
 
   void dispatch();
   void lose(const std::vector<std::int64_t>& builds, const std::string& reason);
-  void end_orphan(const build_facts& b, const std::string& reason);
+  void beat(const build_word& word);
+  void refuse_foreign(const std::string& worker, std::int64_t build);
+  void orphan(std::int64_t build, const std::string& reason);
+  void look_for_orphans();
+  void end_orphan(const build_facts& b, const messages::advance_build& end);
   [[nodiscard]] const live_build* by_build(std::int64_t build) const;
   [[nodiscard]] const live_build* by_release(std::int64_t release) const;
 
@@ -104,6 +128,7 @@ struct builds_state {
   std::unordered_map<caf::actor_addr, live_build> live;
   std::unordered_map<std::int64_t, caf::actor_addr> of_build;
   std::unordered_map<std::int64_t, caf::actor_addr> of_release;
+  std::unordered_map<std::int64_t, std::string> orphans;  ///< why, by build
 };
 
 builds_state::~builds_state() {
@@ -115,40 +140,66 @@ builds_state::~builds_state() {
 void builds_state::recover() {
   const auto view = w->store.rows->view();
   for (const auto& b : unfinished_builds(*view)) {
-    end_orphan(b, "the server was restarted while the build was under way");
+    orphan(b.build, "the server was restarted while the build was under way");
   }
 }
 
-/// Nobody works on it any more.
-void builds_state::end_orphan(const build_facts& b, const std::string& reason) {
-  const auto again_after = [this, b, reason](auto pause) {
-    self->delayed_send(self, pause, build_again{[this, b, reason] { end_orphan(b, reason); }});
-  };
-  const auto how = end_of_orphan(*w, b, reason);
-  if (!how) {
-    again_after(ref_again_after);
-    return;
+/// Nobody works on it any more. What cannot be told to the log now is tried again.
+void builds_state::orphan(std::int64_t build, const std::string& reason) {
+  orphans[build] = reason;
+  const auto view = w->store.rows->view();
+  const auto facts = facts_of(*view, build);
+  if (!facts || domain::is_over(facts->status)) {
+    orphans.erase(build);
+  } else if (const auto end = end_of_orphan(*w, *facts, reason)) {
+    end_orphan(*facts, *end);
   }
-  entities.ask(
-    {messages::entity_kind::fleet, b.fleet},
-    *how,
-    [this, b, end = *how, again_after](const outcome& o) {
-      const auto release = b.release;
-      if (!o.ok() && is_unknown(o.failure.code)) {
-        again_after(end_again_after);
-        return;
-      }
-      if (!o.ok()) {
-        runtime::log::error("a build could not be ended", {{"reason", o.failure.detail}});
-        return;
-      }
+}
+
+/// Also finds those whose command was carried out after it had been given up.
+void builds_state::look_for_orphans() {
+  self->delayed_send(self, orphans_every, build_again{[this] { look_for_orphans(); }});
+  const auto view = w->store.rows->view();
+  const auto unfinished = unfinished_builds(*view);
+  std::erase_if(orphans, [&](const auto& o) {
+    return std::none_of(unfinished.begin(), unfinished.end(), [&](const auto& b) {
+      return b.build == o.first;
+    });
+  });
+  for (const auto& b : unfinished) {
+    if (by_build(b.build) != nullptr) {
+      continue;
+    }
+    if (const auto known = orphans.find(b.build); known != orphans.end()) {
+      orphan(b.build, std::string(known->second));
+    } else {
+      orphans[b.build] = failed_within;  // its actor may only not have said so yet
+    }
+  }
+}
+
+void builds_state::end_orphan(const build_facts& b, const messages::advance_build& end) {
+  entities.ask({messages::entity_kind::fleet, b.fleet}, end, [this, b, end](const outcome& o) {
+    if (o.ok()) {
+      orphans.erase(b.build);
       // The log says so too, as far as there is one.
       if (!end.error.empty()) {
         const messages::output_line line{"", "[Error]   " + end.error, false, true};
-        (void)w->logs->append(release, w->now(), {&line, 1});
+        (void)w->logs->append(b.release, w->now(), {&line, 1});
       }
-      (void)w->logs->finish(release, w->now(), end.status);
-    });
+      (void)w->logs->finish(b.release, w->now(), end.status);
+    } else if (end.status == domain::build_status::released && !is_unknown(o.failure.code)) {
+      // The images are there, the release is not: somebody cancelled it, or there is one of that commit.
+      auto failed = end;
+      failed.status = domain::build_status::failed;
+      failed.error = o.failure.detail;
+      end_orphan(b, failed);
+    } else {
+      runtime::log::error(
+        "a build could not be ended",
+        {{"build", std::to_string(b.build)}, {"reason", o.failure.detail}});
+    }
+  });
 }
 
 void builds_state::submit(const submit_order& s) {
@@ -158,6 +209,7 @@ void builds_state::submit(const submit_order& s) {
   if (
     workers.waiting() >= builds_waiting_max
     || of_fleet >= static_cast<std::ptrdiff_t>(builds_per_fleet_max)) {
+    ::unlink(s.order->source_file.c_str());  // there will be no build whose it could be
     s.done(messages::fail(
       messages::errc::too_many_requests,
       "too many builds are waiting: try again when some are done"));
@@ -167,7 +219,7 @@ void builds_state::submit(const submit_order& s) {
   const auto actor =
     spawn_build(self->system(), w, caf::actor_cast<caf::actor>(self), std::move(*s.order), s.done);
   self->monitor(actor);
-  live[actor.address()] = {actor, fleet, 0, 0};
+  live[actor.address()] = {actor, fleet};
 }
 
 void builds_state::registered(const caf::actor_addr& who, const build_registered& r) {
@@ -175,6 +227,7 @@ void builds_state::registered(const caf::actor_addr& who, const build_registered
   if (at != live.end()) {
     at->second.build = r.build;
     at->second.release = r.release;
+    orphans.erase(r.build);
     of_build[r.build] = who;
     of_release[r.release] = who;
   }
@@ -192,12 +245,18 @@ void builds_state::wants(const build_wants_worker& b) {
       false};
     (void)w->logs->append(by_build(b.build)->release, w->now(), {&line, 1});
   }
-  workers.wait(b.build, b.architecture, w->now());
+  workers.wait(b.build, b.architecture, w->steady_ms(), b.avoid);
   dispatch();
 }
 
 void builds_state::left(const build_left_worker& b) {
   workers.leave(b.build);
+  if (!b.failed.empty()) {
+    workers.rest(b.failed, w->steady_ms());
+  }
+  if (!b.unreachable.empty()) {
+    workers.mute(b.unreachable);
+  }
   dispatch();
 }
 
@@ -206,17 +265,20 @@ void builds_state::gone(const caf::actor_addr& who) {
   if (at == live.end()) {
     return;
   }
-  const auto gone = at->second;
+  const auto gone = std::move(at->second);
   live.erase(at);
   of_build.erase(gone.build);
   of_release.erase(gone.release);
   workers.leave(gone.build);
   dispatch();
-  // An actor that failed leaves its rows as they are.
-  const auto view = w->store.rows->view();
-  const auto facts = gone.build == 0 ? std::nullopt : facts_of(*view, gone.build);
-  if (facts && !domain::is_over(facts->status)) {
-    end_orphan(*facts, "the build failed within the server");
+  for (const auto& s : gone.settlers) {
+    s->give(status_of(gone.release));
+  }
+  if (gone.build != 0) {
+    orphan(gone.build, failed_within);  // an actor that failed leaves its rows as they are
+  }
+  if (gone.release != 0 && !facts_of_release(*w->store.rows->view(), gone.release)) {
+    (void)w->logs->remove(gone.release);  // removed meanwhile: its last words made the log anew
   }
 }
 
@@ -239,22 +301,29 @@ void builds_state::cancel(std::int64_t release, const std::string& reason) {
 }
 
 void builds_state::settle(const settle_release& s) {
-  if (const auto* b = by_release(s.release)) {
-    self->send(b->actor, build_settle{s.done});
+  if (const auto who = of_release.find(s.release); who != of_release.end()) {
+    auto asked = std::make_shared<settler>(s.done);
+    live[who->second].settlers.push_back(asked);
+    self->send(live[who->second].actor, build_settle{[asked](const auto& status) {
+                 asked->give(status);
+               }});
     return;
   }
+  s.done(status_of(s.release));
+}
+
+messages::result<std::string> builds_state::status_of(std::int64_t release) const {
   const auto view = w->store.rows->view();
-  const auto facts = facts_of_release(*view, s.release);
-  s.done(
-    facts ? messages::result<std::string>(facts->status)
-          : messages::fail(messages::errc::not_found, "there is no build of this release"));
+  const auto facts = facts_of_release(*view, release);
+  return facts ? messages::result<std::string>(facts->status)
+               : messages::fail(messages::errc::not_found, "there is no build of this release");
 }
 
 // Workers.
 
 void builds_state::said(const build_word& word) {
   using messages::message_type;
-  const auto now = w->now();
+  const auto now = w->steady_ms();
   if (word.word.type == message_type::worker_joined) {
     const auto joined = messages::open<messages::worker_joined>(word.word);
     if (!joined) {
@@ -264,16 +333,15 @@ void builds_state::said(const build_word& word) {
       "build worker joined",
       {{"worker", word.worker}, {"engine", joined->engine}});
     lose(workers.join(word.worker, *joined, now), "worker " + word.worker + " began anew");
-    for (const auto build : joined->builds) {
-      if (workers.worker_of(build) != word.worker) {
-        (void)w->send(word.worker, messages::seal(messages::cancel_build{build}, 0, now));
-      }
+    for (const auto build : workers.compare(word.worker, joined->builds).foreign) {
+      refuse_foreign(word.worker, build);
     }
     dispatch();
     return;
   }
   workers.heard(word.worker, now);
   if (word.word.type == message_type::worker_beat) {
+    beat(word);
     return;
   }
   const auto head = messages::unpack<word_head>(
@@ -282,12 +350,34 @@ void builds_state::said(const build_word& word) {
   if (b != nullptr && workers.worker_of(head->build) == word.worker) {
     self->send(b->actor, word);
   } else if (head && word.word.type == message_type::get_source) {
-    (void)w->send(word.worker, messages::seal(messages::cancel_build{head->build}, 0, now));
+    refuse_foreign(word.worker, head->build);
   }
 }
 
+/// Worker and server agree on who builds what, whatever was lost on the way.
+void builds_state::beat(const build_word& word) {
+  const auto beat = messages::open<messages::worker_beat>(word.word);
+  if (!beat) {
+    return;
+  }
+  const auto difference = workers.compare(word.worker, beat->builds);
+  for (const auto build : difference.foreign) {
+    refuse_foreign(word.worker, build);
+  }
+  for (const auto build : difference.missing) {
+    if (const auto* b = by_build(build)) {
+      self->send(b->actor, build_missed{word.worker});
+    }
+  }
+  dispatch();
+}
+
+void builds_state::refuse_foreign(const std::string& worker, std::int64_t build) {
+  (void)w->send(worker, messages::seal(messages::cancel_build{build}, 0, w->now()));
+}
+
 void builds_state::dispatch() {
-  for (const auto& [build, worker] : workers.assign()) {
+  for (const auto& [build, worker] : workers.assign(w->steady_ms())) {
     if (const auto* b = by_build(build)) {
       self->send(b->actor, build_granted{worker});
     } else {
@@ -306,7 +396,7 @@ void builds_state::lose(const std::vector<std::int64_t>& builds, const std::stri
 
 void builds_state::tick() {
   self->delayed_send(self, tick_every, tick_atom::value);
-  const auto now = w->now();
+  const auto now = w->steady_ms();
   for (const auto& [worker, builds] : workers.expire(now)) {
     runtime::log::warn("build worker lost", {{"worker", worker}});
     lose(builds, "worker " + worker + " was lost");
@@ -316,6 +406,7 @@ void builds_state::tick() {
       self->send(b->actor, build_cancel{"no worker took the build in time"});
     }
   }
+  dispatch();  // to workers that have rested
 }
 
 // The log: whoever cancels a release cancels its build.
@@ -335,7 +426,9 @@ void builds_state::look_at(const messages::log_record& r) {
     }
     if (e.type == messages::event_type::row_removed) {
       cancel(e.id, "the release was removed");
-      (void)w->logs->remove(e.id);  // what fails is left over, no more
+      if (by_release(e.id) == nullptr) {
+        (void)w->logs->remove(e.id);  // what fails is left over, no more
+      }
       continue;
     }
     const bool ended = std::any_of(e.values.begin(), e.values.end(), [&](const auto& v) {
@@ -361,6 +454,7 @@ caf::behavior builds_actor(
   self->set_down_handler([self](const caf::down_msg& m) { self->state.gone(m.source); });
   self->delayed_send(self, tick_every, tick_atom::value);
   s.recover();
+  self->delayed_send(self, orphans_every, build_again{[self] { self->state.look_for_orphans(); }});
   return {
     [self](const submit_order& m) { self->state.submit(m); },
     [self](const build_registered& m) {
@@ -370,7 +464,9 @@ caf::behavior builds_actor(
     [self](const build_left_worker& m) { self->state.left(m); },
     [self](const cancel_release& m) { self->state.cancel(m.release, m.reason); },
     [self](const settle_release& m) { self->state.settle(m); },
-    [self](const worker_is_down& m) { self->state.workers.down(m.name, self->state.w->now()); },
+    [self](const worker_is_down& m) {
+      self->state.workers.down(m.name, self->state.w->steady_ms());
+    },
     [self](const build_word& m) { self->state.said(m); },
     [self](const record_batch& m) { self->state.take(m); },
     [self](std::uint64_t number, const outcome& o) { self->state.entities.answered(number, o); },

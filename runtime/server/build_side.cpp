@@ -97,6 +97,7 @@ std::shared_ptr<actors::build_world> side::make_world() {
   w->directory = p_.world->directory;
   w->logs = logs_.get();
   w->now = now_ms;
+  w->steady_ms = steady_ms;
   w->send = [this](const std::string& worker, std::string sealed) {
     return bus_->send(worker, std::move(sealed));
   };

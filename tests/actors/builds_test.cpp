@@ -95,6 +95,7 @@ struct world : tests::server_world {
     w->directory = &directory;
     w->logs = &logs;
     w->now = [this] { return now; };
+    w->steady_ms = [this] { return now; };
     w->send = [this](const std::string& worker, const std::string& sealed) {
       auto all = messages::unpack_envelopes(sealed, 1);
       told[worker].push_back(all.value().at(0));
@@ -266,11 +267,14 @@ TEST_CASE("a build with all images is released, its log ended and its source rem
   CHECK_FALSE(std::filesystem::exists(w.source_file));
 }
 
-TEST_CASE("a worker that ends without every image ends the build as failed") {
+TEST_CASE("a worker that ends without every image fails, and after it the build") {
   world w;
   const auto t = w.submit();
   w.join("one");
   w.end("one", t.build, "");
+  CHECK(w.status(t.build) == "running");
+  CHECK(w.words<messages::run_build>("one").back().attempt == 2);
+  w.end("one", t.build, "", 2);
   CHECK(w.status(t.build) == "failed");
   CHECK(w.release_status(t.build) == "failed");
 }
@@ -297,6 +301,75 @@ TEST_CASE("a lost worker's build is tried once more elsewhere, then fails") {
   w.pass(messages::worker_lease_ms + 1);
   CHECK(w.status(t.build) == "failed");
   CHECK(w.release_status(t.build) == "failed");
+}
+
+TEST_CASE("a build that a worker gives back goes to another one, and others' builds do too") {
+  world w;
+  w.join("one");
+  const auto t = w.submit();
+  w.join("two");
+  w.end("one", t.build, "no space left", 1, true);
+  REQUIRE(w.words<messages::run_build>("two").size() == 1);
+  CHECK(w.words<messages::run_build>("two")[0].attempt == 2);
+  w.succeed("two", t.build, 2);
+  const auto next = w.submit();
+  CHECK(w.words<messages::run_build>("two").back().build == next.build);
+  CHECK(w.words<messages::run_build>("one").size() == 1);
+}
+
+TEST_CASE("a worker that stops gives its builds back and gets none") {
+  world w;
+  w.join("one");
+  const auto t = w.submit();
+  messages::worker_joined stopping;
+  stopping.name = "one";
+  stopping.builds = {t.build};
+  w.say("one", stopping);
+  w.end("one", t.build, "the worker stops", 1, true);
+  CHECK(w.status(t.build) == "queued");
+  CHECK(w.words<messages::run_build>("one").size() == 1);
+  w.join("one");  // begun anew
+  CHECK(w.words<messages::run_build>("one").size() == 2);
+}
+
+TEST_CASE("a build that its worker does not know of is begun again") {
+  world w;
+  w.join("one");
+  const auto t = w.submit();
+  w.say("one", messages::worker_beat{});
+  CHECK(w.words<messages::run_build>("one").size() == 1);  // it may be on its way
+  w.now += actors::run_heard_ms_max + 1;
+  w.say("one", messages::worker_beat{{t.build}});
+  CHECK(w.words<messages::run_build>("one").size() == 1);
+  w.say("one", messages::worker_beat{});
+  REQUIRE(w.words<messages::run_build>("one").size() == 2);
+  CHECK(w.words<messages::run_build>("one")[1].attempt == 2);
+}
+
+TEST_CASE("a worker that was silent is told to end what it lost, and gets builds again") {
+  world w;
+  w.join("one");
+  const auto t = w.submit();
+  w.pass(messages::worker_lease_ms + 1);
+  REQUIRE(w.status(t.build) == "queued");
+  w.say("one", messages::worker_beat{{t.build}});
+  CHECK(w.words<messages::cancel_build>("one").size() == 1);
+  CHECK(w.words<messages::run_build>("one").size() == 2);
+  CHECK(w.status(t.build) == "running");
+}
+
+TEST_CASE("an attempt of which no worker heard does not count") {
+  world w;
+  w.away = {"one"};
+  w.join("one");
+  const auto t = w.submit();
+  w.builds->worker_down("one");
+  w.run();
+  CHECK(w.status(t.build) == "queued");
+  w.away.clear();
+  w.join("one");
+  CHECK(w.status(t.build) == "running");
+  CHECK(w.words<messages::run_build>("one").back().attempt == 1);
 }
 
 TEST_CASE("words of an earlier attempt, or of a worker that lost the build, change nothing") {
@@ -474,6 +547,55 @@ TEST_CASE("a build that a restart could not end is ended once the log answers ag
   CHECK(w.logs.ends[t.release] == "failed");
 }
 
+TEST_CASE("a git build whose ref moved is released although the log was away for long") {
+  world w;
+  const auto t = w.submit("git");
+  w.join("one");
+  w.succeed("one", t.build);
+  REQUIRE(w.status(t.build) == "pushed");
+  w.ref = std::string(40, 'c');
+  w.journal.failure = messages::error{messages::errc::disk_full, "no space left"};
+  std::optional<messages::result<std::string>> settled;
+  w.builds->settle(t.release, [&](const auto& s) { settled = s; });
+  w.advance(std::chrono::minutes(3));
+  CHECK(w.status(t.build) == "pushed");
+  REQUIRE(settled.has_value());
+  CHECK_FALSE(settled->has_value());
+  w.journal.failure.reset();
+  w.advance(std::chrono::seconds(20));
+  CHECK(w.status(t.build) == "released");
+  CHECK(w.release_status(t.build) == "success");
+}
+
+TEST_CASE(
+  "a pushed build whose release was cancelled while the server was away fails at its start") {
+  world w;
+  const auto t = w.submit("git");
+  w.join("one");
+  w.succeed("one", t.build);
+  w.stop_builds();
+  messages::change_row cmd;
+  cmd.by.kind = messages::requester_kind::platform;
+  cmd.resource = n().release.resource;
+  cmd.id = t.release;
+  cmd.values = {{n().release.status, "cancelled"}};
+  REQUIRE(w.ask(w.fleet, cmd).ok());
+  w.ref = std::string(40, 'c');
+  w.start();
+  CHECK(w.status(t.build) != "pushed");
+  CHECK(w.logs.ends.contains(t.release));
+}
+
+TEST_CASE("a build whose order came through after its client was refused is ended") {
+  world w;
+  auto order = w.order().command;
+  REQUIRE(w.ask(w.fleet, order).ok());  // as if its actor had given up before the answer
+  const auto unfinished = [&] { return actors::unfinished_builds(*w.stored.store.rows->view()); };
+  REQUIRE(unfinished().size() == 1);
+  w.advance(3 * actors::orphans_every);
+  CHECK(unfinished().empty());
+}
+
 TEST_CASE("a fleet has a number of builds at once, and no more") {
   world w;
   for (std::size_t i = 0; i < actors::builds_per_fleet_max; ++i) {
@@ -485,6 +607,7 @@ TEST_CASE("a fleet has a number of builds at once, and no more") {
   REQUIRE(w.ticket.has_value());
   REQUIRE_FALSE(w.ticket->has_value());
   CHECK(w.ticket->error().code == messages::errc::too_many_requests);
+  CHECK_FALSE(std::filesystem::exists(w.source_file));
 }
 
 TEST_CASE("a build that no worker takes is cancelled in the end") {
