@@ -3,6 +3,7 @@
 #include "domain/dockerignore.hpp"
 #include "runtime/crypto.hpp"
 #include "runtime/log.hpp"
+#include "runtime/registry_accesses.hpp"
 
 #include <algorithm>
 #include <map>
@@ -17,8 +18,6 @@ namespace log = runtime::log;
 
 namespace {
 
-constexpr const char* hub_key = "https://index.docker.io/v1/";
-
 /// As the engine names platforms, "" for what it builds anyway.
 std::string platform_of(const std::string& architecture, const std::string& native) {
   static const std::map<std::string, std::string> table{
@@ -29,29 +28,6 @@ std::string platform_of(const std::string& architecture, const std::string& nati
     {"rpi", "linux/arm/v6"}};
   const auto known = table.find(architecture);
   return architecture == native || known == table.end() ? "" : known->second;
-}
-
-std::map<std::string, runtime::registry_access> accesses(
-  const std::vector<messages::registry_secret>& secrets) {
-  std::map<std::string, runtime::registry_access> out;
-  for (const auto& s : secrets) {
-    runtime::registry_access a;
-    a.username = s.username;
-    a.password = s.password;
-    const bool hub = s.host.empty() || s.host == "docker.io" || s.host == "index.docker.io";
-    a.server_address = hub ? hub_key : s.host;
-    out[a.server_address] = a;
-  }
-  return out;
-}
-
-/// The registry of an image reference, as `accesses` names it.
-std::string registry_of(const std::string& image) {
-  const auto slash = image.find('/');
-  const auto first = image.substr(0, slash);
-  const bool named = slash != std::string::npos
-                     && (first.find_first_of(".:") != std::string::npos || first == "localhost");
-  return named && first != "docker.io" ? first : hub_key;
 }
 
 /// What stays out of the context; all of it once the build is to stop.
@@ -240,12 +216,8 @@ void service_builder_state::produce() {
 
 result<runtime::engine_image> service_builder_state::pull_image() {
   say("Pulling " + plan.image, false);
-  const auto secrets = accesses(task->order.plan.registries);
-  const auto access = secrets.find(registry_of(plan.image));
-  return stop->engine->pull(
-    plan.image,
-    access == secrets.end() ? runtime::registry_access{} : access->second,
-    meter("Pulling"));
+  const auto secrets = runtime::accesses_of(task->order.plan.registries);
+  return stop->engine->pull(plan.image, runtime::access_for(secrets, plan.image), meter("Pulling"));
 }
 
 result<secret_folder> service_builder_state::give_secrets(
@@ -275,7 +247,7 @@ result<runtime::engine_image> service_builder_state::build_image() {
   r.network_mode = task->network.name;
   r.no_cache = order.no_cache;
   r.memory_bytes_max = order.limits.memory_bytes_max;
-  r.registries = accesses(order.plan.registries);
+  r.registries = runtime::accesses_of(order.plan.registries);
   if (previous_here) {
     r.cache_from = {place.previous};
   }

@@ -2,6 +2,7 @@
 
 #include "cli/build_context.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/registry_accesses.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -29,7 +30,7 @@ std::string image_name(const project& p, const service_job& job) {
 
 messages::result<void> image_maker::make(const project& p, service_job& job) {
   job.started_ms = runtime::now_ms();
-  auto done = job.service.image.empty() ? build(p, job) : take_ready(job);
+  auto done = job.service.image.empty() ? build(p, job) : take_ready(p, job);
   job.ended_ms = runtime::now_ms();
   show(job, done ? phase::built : phase::failed);
   return done;
@@ -49,6 +50,7 @@ messages::result<void> image_maker::build(const project& p, service_job& job) {
   request.dockerfile = how.dockerfile;
   request.target = how.target;
   request.no_cache = options_.no_cache;
+  request.registries = runtime::accesses_of(p.plan.registries);
   for (const auto& arg : how.args) {
     request.build_args[arg.name] = arg.value;
   }
@@ -91,13 +93,14 @@ bool image_maker::hear(service_job& job, std::string_view text) {
   return !interrupted_;
 }
 
-messages::result<void> image_maker::take_ready(service_job& job) {
+messages::result<void> image_maker::take_ready(const project& p, service_job& job) {
   job.local_image = job.service.image;
   if (engine_.inspect_image(job.local_image)) {
     return measure(job);
   }
   show(job, phase::pulling);
-  const auto pulled = engine_.pull(job.local_image, {}, layers_of(job, phase::pulling));
+  const auto access = runtime::access_for(runtime::accesses_of(p.plan.registries), job.local_image);
+  const auto pulled = engine_.pull(job.local_image, access, layers_of(job, phase::pulling));
   if (!pulled) {
     return tl::unexpected(messages::with_context("pull " + job.local_image, pulled.error()));
   }

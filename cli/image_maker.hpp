@@ -51,7 +51,7 @@ public:
 
 private:
   [[nodiscard]] messages::result<void> build(const project& p, service_job& job);
-  [[nodiscard]] messages::result<void> take_ready(service_job& job);
+  [[nodiscard]] messages::result<void> take_ready(const project& p, service_job& job);
   [[nodiscard]] messages::result<void> measure(service_job& job);
   [[nodiscard]] bool hear(service_job& job, std::string_view text);
   void show(const service_job& job, phase at);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The `slipway` program as a black box, against a fake API and a fake engine."""
 
+import base64
 import io
 import json
 import os
@@ -543,6 +544,19 @@ class Deploy(Case):
             "web/Dockerfile": "FROM x\n", ".balena/balena.yml": "build-variables: {services: {web: [COLOUR=red]}}\n"})
         self.assertEqual(json.loads(query["buildargs"][0]), {"COLOUR": "red", "SIZE": "small"})
         self.assertEqual(sorted(texts), ["Dockerfile", "a.txt"])
+
+    def test_base_images_and_ready_images_are_pulled_with_the_projects_registry_secrets(self):
+        self.engine.only_known = True
+        path = self.project({
+            "docker-compose.yml": COMPOSE.replace("postgres", "reg.example:5000/postgres"),
+            ".balena/registry-secrets.json": '{"reg.example:5000": {"username": "ann", "password": "s3cret"}}'})
+        done = self.slipway("deploy", "gate", path)
+        told = {path.split("?")[0]: headers for _, path, _, headers in self.engine.requests}
+        said = [json.loads(base64.urlsafe_b64decode(told[path][header])) for path, header in (
+            ("/build", "X-Registry-Config"), ("/images/create", "X-Registry-Auth"))]
+        who = {"username": "ann", "password": "s3cret", "serveraddress": "reg.example:5000"}
+        self.assertEqual(said, [{"reg.example:5000": who}, who])
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
 
     def test_several_services_are_refused_where_the_fleet_runs_one(self):
         self.api.fleet["application_type"] = [{"slug": "microservices-starter", "supports_multicontainer": False}]

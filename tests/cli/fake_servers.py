@@ -422,6 +422,10 @@ class Engine(http.server.BaseHTTPRequestHandler):
             return self.build(path, data)
         if "/push" in path:
             return self.push()
+        if path.startswith("/images/create?"):
+            asked = urllib.parse.parse_qs(path.split("?")[1])
+            engine.images.add(asked["fromImage"][0] + ":" + asked["tag"][0])
+            return self.answer(200, {"status": "Pulled"})
         inspect = re.match(r"/images/(.+)/json", path)
         if inspect:
             if inspect.group(1) not in engine.images and engine.only_known:
@@ -441,6 +445,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
         if engine.build_error:
             lines = [{"stream": "Step 1/2 : FROM x\n"}, {"errorDetail": {"message": engine.build_error}, "error": engine.build_error}]
         else:
+            engine.images |= {"sha256:" + "1" * 64, *urllib.parse.parse_qs(path.split("?")[1])["t"]}
             lines = [
                 {"stream": "Step 1/1 : FROM x\n"},
                 {"aux": {"ID": "sha256:" + "1" * 64}},

@@ -1,6 +1,7 @@
 #include "runtime/container_engine.hpp"
 
 #include "runtime/crypto.hpp"
+#include "runtime/registry_accesses.hpp"
 #include "tests/support/raw_socket.hpp"
 
 #include <catch2/catch.hpp>
@@ -236,6 +237,20 @@ TEST_CASE("podman is given a token as a password, and tells a digest in words") 
     f.asked.find(runtime::base64(R"({"password":"t","username":"token"})")) != std::string::npos);
   f.version = R"({"Engine":"balena-engine","ApiVersion":"1.41","MinAPIVersion":"1.12"})";
   CHECK((e.version()->balena && !e.version()->podman));
+}
+
+TEST_CASE("the credentials of a project are given to the registry that an image names") {
+  const auto all = runtime::accesses_of(
+    {{"reg.example:5000", "ann", "p"}, {"localhost", "bob", "p"}, {"docker.io", "carl", "p"}});
+  const auto who = [&](std::string_view image) { return runtime::access_for(all, image).username; };
+  CHECK(who("reg.example:5000/a/b:1") == "ann");
+  CHECK(who("localhost/a") == "bob");
+  for (const auto* image : {"debian:12", "ann/debian", "docker.io/ann/debian@sha256:0123"}) {
+    CHECK(who(image) == "carl");
+  }
+  CHECK(runtime::access_for(all, "debian").server_address == "https://index.docker.io/v1/");
+  CHECK(who("reg.example/a").empty());
+  CHECK(runtime::access_for({}, "debian").server_address.empty());
 }
 
 TEST_CASE("a name that is a path of its own reaches no other resource") {
