@@ -26,8 +26,10 @@ std::string image_name_of(const fs::path& folder) {
 }
 
 messages::result<std::optional<std::string>> text_in(const fs::path& file) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(file, ignored)) {
+  // What is there and cannot be read must not be taken for absent: a .dockerignore keeps things from being sent.
+  std::error_code failed;
+  const bool is_file = fs::exists(file, failed) && fs::is_regular_file(file, failed);
+  if (!is_file && !failed) {
     return std::nullopt;
   }
   return read_small_file(file.string()).map([](std::string text) {

@@ -158,6 +158,16 @@ TEST_CASE("what only builds know gives arguments and stays out of a context") {
   CHECK(read_project(f.path).error().code == messages::errc::unsupported);
 }
 
+TEST_CASE("a .dockerignore that cannot be read ends a deploy with its name") {
+  const temp_folder f;
+  f.write("Dockerfile", "FROM x\n");
+  std::filesystem::create_symlink(".dockerignore", f.path / ".dockerignore");  // a circle
+  const auto p = read_project(f.path);
+  REQUIRE_FALSE(p);
+  CHECK(p.error().code == messages::errc::io_failed);
+  CHECK(p.error().detail.starts_with(".dockerignore:1: "));
+}
+
 TEST_CASE("each service's own .dockerignore rules its context in a deploy") {
   const temp_folder f;
   f.write("docker-compose.yml", "services: {web: {build: ./web}}\n");
