@@ -119,6 +119,8 @@ void build_job_state::start() {
   if (missing_.empty()) {
     failed({errc::invalid_argument, "there is no source"}, false);
   }
+  silence_ = false;
+  self->delayed_send(self, std::chrono::milliseconds(ask_again_ms), tick_atom::value);
 }
 
 void build_job_state::ask_more() {
@@ -129,6 +131,17 @@ void build_job_state::ask_more() {
     missing_[asked_] = bytes;
     self->send(worker, source_wanted{task->serial, asked_});
     asked_ += bytes;
+  }
+}
+
+/// A part may be lost: where nothing came for a while the rest is asked for again.
+void build_job_state::tick() {
+  if (closing_ || missing_.empty()) {
+    return;
+  }
+  self->delayed_send(self, std::chrono::milliseconds(ask_again_ms), tick_atom::value);
+  if (std::exchange(silence_, true)) {
+    up();
   }
 }
 
@@ -143,6 +156,7 @@ void build_job_state::part(const messages::source_part& p) {
   if (closing_ || wanted == missing_.end()) {
     return;  // came twice, since a connection broke
   }
+  silence_ = false;
   const auto bytes = wanted->second;
   if (p.bytes.empty() || p.bytes.size() > bytes) {
     missing_.clear();
@@ -315,6 +329,7 @@ build_job_actor::behavior_type build_job(
     [self](up_atom) { self->state.up(); },
     [self](close_atom, bool alone) { self->state.close(alone); },
     [self](again_atom) { self->state.again(); },
+    [self](tick_atom) { self->state.tick(); },
   };
 }
 

@@ -27,6 +27,7 @@ struct build_job_state {
   void up();
   void close(bool alone);
   void again();
+  void tick();
 
   build_job_actor::stateful_pointer<build_job_state> self = nullptr;
   build_worker_actor worker;
@@ -47,6 +48,7 @@ private:
   int file_ = -1;
   std::uint64_t asked_ = 0;                         ///< all before it was asked for
   std::map<std::uint64_t, std::uint64_t> missing_;  ///< asked for and not here: offset, bytes
+  bool silence_ = true;                             ///< nothing came since the last tick
   int tries_ = 0;
   bool closing_ = false;
   bool alone_ = false;

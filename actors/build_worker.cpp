@@ -35,29 +35,43 @@ build_worker_state::~build_worker_state() {
   }
 }
 
-void build_worker_state::up() {
-  down_since_ = 0;
-  messages::worker_joined joined{
-    options.name,
-    options.architectures,
-    options.slots,
-    options.engine,
-    build_ids()};
+/// One that stops builds for nobody: the core gives it nothing more.
+messages::worker_joined build_worker_state::joined() const {
+  messages::worker_joined j;
+  j.name = options.name;
+  j.slots = options.slots;
+  j.engine = options.engine;
+  j.builds = build_ids();
+  if (!halting_) {
+    j.architectures = options.architectures;
+  }
   // Last words may have been lost with the connection; the core knows those it heard.
   for (const auto& w : last_words_) {
-    joined.builds.push_back(w.ended.build);
+    j.builds.push_back(w.ended.build);
   }
-  outbox.up(messages::seal(joined, ++sent_, parts->now_ms()));
+  return j;
+}
+
+void build_worker_state::up() {
+  down_since_ = 0;
+  outbox.up(messages::seal(joined(), ++sent_, parts->now_ms()));
   for (const auto& w : last_words_) {
+    for (const auto& service : w.built) {
+      tell(service);
+    }
     tell(w.ended);
   }
   for (auto& [serial, b] : live_) {
     self->send(b.job, up_atom::value);
-    for (auto& s : b.services) {
-      if (s.wants_token) {
-        const auto index = static_cast<std::size_t>(&s - b.services.data());
-        tell(
-          messages::get_push_token{b.task->order.build, b.task->order.plan.services[index].name});
+    if (b.silent || b.told) {
+      continue;
+    }
+    for (const auto& service : b.built) {
+      tell(service);
+    }
+    for (std::size_t i = 0; i < b.services.size(); ++i) {
+      if (b.services[i].wants_token) {
+        ask_token(b, i);
       }
     }
   }
@@ -121,6 +135,12 @@ void build_worker_state::tick() {
     }
     if (b.ending && !b.closing) {
       stop_all(b);
+    }
+    for (std::size_t i = 0; i < b.services.size(); ++i) {
+      const auto& s = b.services[i];
+      if (outbox.connected() && s.wants_token && now - s.token_wanted_at >= ask_again_ms) {
+        ask_token(b, i);
+      }
     }
   }
   if (lost) {

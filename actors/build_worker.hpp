@@ -67,6 +67,7 @@ private:
     service_builder_actor actor;
     std::shared_ptr<stop_switch> stop;
     bool wants_token = false;
+    std::int64_t token_wanted_at = 0;  ///< steady ms
   };
   struct live_build {
     std::shared_ptr<const build_task> task;
@@ -80,15 +81,20 @@ private:
     bool told = false;     ///< the core knows its outcome, or will
     bool silent = false;   ///< the core has it no more: no word of it
     messages::build_ended outcome;
-    std::int64_t deadline = 0;  ///< steady ms, 0 = none
+    std::vector<messages::service_changed> built;  ///< the successes, with their digests
+    std::int64_t deadline = 0;                     ///< steady ms, 0 = none
     std::int64_t output_bytes = 0;
     std::string last_line_of;  ///< service
   };
   struct last_word {
+    std::vector<messages::service_changed> built;
     messages::build_ended ended;
     std::int64_t at = 0;
   };
 
+  [[nodiscard]] messages::worker_joined joined() const;
+  void ask_token(live_build& b, std::size_t service);
+  [[nodiscard]] std::int64_t deadline_of(const messages::run_build& order) const;
   void take(const messages::run_build& order);
   void cancel(const messages::cancel_build& c);
   void part(messages::source_part p);
@@ -102,7 +108,7 @@ private:
   void service_over(live_build& b, std::size_t index);
   void close_when_idle(live_build& b);
   void tell_outcome(live_build& b);
-  [[nodiscard]] bool clears_up(std::int64_t fleet) const;
+  [[nodiscard]] bool must_wait(const live_build& b) const;
   void schedule();
   void start(live_build& b, std::size_t index);
   void finish_halt();

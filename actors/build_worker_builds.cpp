@@ -59,8 +59,7 @@ void build_worker_state::take(const messages::run_build& order) {
   b.task = task;
   b.stop = new_switch();
   b.services.resize(order.plan.services.size());
-  b.deadline =
-    order.limits.seconds_max > 0 ? parts->steady_ms() + order.limits.seconds_max * 1000 : 0;
+  b.deadline = deadline_of(order);
   b.outcome.build = order.build;
   b.outcome.attempt = order.attempt;
   const build_worker_actor me = self;
@@ -116,12 +115,24 @@ void build_worker_state::want(const token_wanted& w) {
   const auto& services = b->task->order.plan.services;
   for (std::size_t i = 0; i < services.size(); ++i) {
     if (services[i].name == w.service) {
-      b->services[i].wants_token = true;
+      ask_token(*b, i);
     }
   }
+}
+
+void build_worker_state::ask_token(live_build& b, std::size_t service) {
+  b.services[service].wants_token = true;
+  b.services[service].token_wanted_at = parts->steady_ms();
   if (outbox.connected()) {
-    tell(messages::get_push_token{b->task->order.build, w.service});
+    const auto& order = b.task->order;
+    tell(messages::get_push_token{order.build, order.plan.services[service].name});
   }
+}
+
+/// In steady ms, 0 = none: from now on.
+std::int64_t build_worker_state::deadline_of(const messages::run_build& order) const {
+  const auto most = order.limits.seconds_max;
+  return most > 0 ? parts->steady_ms() + most * 1000 : 0;
 }
 
 void build_worker_state::ready(const job_ready& r) {
@@ -134,21 +145,26 @@ void build_worker_state::ready(const job_ready& r) {
     return;
   }
   b->ready = true;
+  b->deadline = 0;  // until it has a slot
   schedule();
   close_when_idle(*b);
 }
 
-/// Whether a build of the fleet may be removing layers that the next would take for its cache.
-bool build_worker_state::clears_up(std::int64_t fleet) const {
+/// For one of the fleet that may be removing layers which this one would take for its cache, and for an earlier attempt of itself,
+/// which removes the same names.
+bool build_worker_state::must_wait(const live_build& b) const {
+  const auto& order = b.task->order;
   return std::any_of(live_.begin(), live_.end(), [&](const auto& entry) {
-    return entry.second.closing && entry.second.task->order.fleet == fleet;
+    const auto& other = entry.second;
+    return (other.closing && other.task->order.fleet == order.fleet)
+           || (other.ending && other.task->order.build == order.build);
   });
 }
 
 /// Slots are given in the order in which builds came.
 void build_worker_state::schedule() {
   for (auto& [serial, b] : live_) {
-    if (!b.ready || b.ending || clears_up(b.task->order.fleet)) {
+    if (!b.ready || b.ending || must_wait(b)) {
       continue;
     }
     for (std::size_t i = 0; i < b.services.size() && running_ < options.slots; ++i) {
@@ -161,6 +177,9 @@ void build_worker_state::schedule() {
 
 void build_worker_state::start(live_build& b, std::size_t index) {
   auto& s = b.services[index];
+  if (b.deadline == 0) {
+    b.deadline = deadline_of(b.task->order);
+  }
   s.at = live_service::phase::running;
   s.stop = new_switch();
   ++running_;
@@ -204,8 +223,12 @@ void build_worker_state::moved(const service_moved& m) {
   if (s == services.end()) {
     return;
   }
+  const messages::service_changed word{b->task->order.build, b->task->order.attempt, m.progress};
   if (!b->silent) {
-    tell(messages::service_changed{b->task->order.build, b->task->order.attempt, m.progress});
+    tell(word);
+  }
+  if (m.progress.status == "success") {
+    b->built.push_back(word);
   }
   if (is_over(m.progress.status)) {
     if (m.progress.status == "failed") {

@@ -88,7 +88,7 @@ void build_worker_state::tell_outcome(live_build& b) {
      {"attempt", std::to_string(b.outcome.attempt)},
      {"outcome", b.outcome.error.empty() ? "success" : b.outcome.error}});
   tell(b.outcome);
-  last_words_.push_back({b.outcome, parts->steady_ms()});
+  last_words_.push_back({std::move(b.built), b.outcome, parts->steady_ms()});
 }
 
 void build_worker_state::closed(std::uint64_t serial) {
@@ -135,6 +135,9 @@ void build_worker_state::died(const caf::down_msg& m) {
 
 caf::result<bool> build_worker_state::halt() {
   halting_ = true;
+  if (outbox.connected()) {
+    tell(joined());  // before what it gives back, or it would be given that again
+  }
   for (auto& [serial, b] : live_) {
     end_build(b, "the worker stops", false, true);
   }

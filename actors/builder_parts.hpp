@@ -28,6 +28,9 @@ constexpr const char* builder_cache = "slipway.build/";
 /// Images that a worker keeps as cache; past it the oldest go.
 constexpr std::size_t builder_cache_images_max = 256;
 
+/// What the core was asked for and did not send is asked for again after this: words may be lost.
+constexpr std::int64_t ask_again_ms = 15'000;
+
 struct builder_parts {
   std::string work_dir;     ///< its own; emptied at start
   std::string secrets_dir;  ///< for the time of a build, in memory if possible; emptied at start
@@ -125,7 +128,8 @@ using build_job_actor = caf::typed_actor<
   // Clear up; true = images that are no cache any more may go too.
   caf::reacts_to<close_atom, bool>,
   // From itself.
-  caf::reacts_to<again_atom>>;
+  caf::reacts_to<again_atom>,
+  caf::reacts_to<tick_atom>>;
 
 /// Builds, tags and pushes one service. Detached: the engine's calls block.
 using service_builder_actor = caf::typed_actor<

@@ -6,9 +6,9 @@ namespace slipway::actors {
 
 void worker_outbox::up(std::string first) {
   connected_ = true;
-  waiting_bytes_ += first.size();
-  waiting_.push_front(std::move(first));
-  flush();
+  if (send_(std::move(first))) {
+    flush();
+  }
 }
 
 void worker_outbox::put(std::string sealed, bool may_drop) {

@@ -18,7 +18,7 @@ public:
   using sender = std::function<bool(std::string)>;
   explicit worker_outbox(sender send = {}) : send_(std::move(send)) {}
 
-  /// Connected anew; `first` goes before all that waits.
+  /// Connected anew; `first` goes before all that waits. It is not kept for the next connection, which has one of its own.
   void up(std::string first);
   void down() { connected_ = false; }
   [[nodiscard]] bool connected() const { return connected_; }

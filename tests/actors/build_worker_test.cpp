@@ -490,6 +490,76 @@ TEST_CASE("build secrets that cannot be had end the build and leave nothing") {
   CHECK(std::filesystem::is_empty(w.secrets.path()));
 }
 
+TEST_CASE("a worker that stops says so before it gives its builds back") {
+  worker_world w;
+  w.busy = true;
+  w.up();
+  w.core(order_of({"a"}));
+  w.give_source(7);
+  w.sent.clear();
+  caf::anon_send(w.worker, actors::halt_atom::value);
+  w.world.run();
+  REQUIRE(w.sent.size() >= 2);
+  REQUIRE(w.sent.front().type == messages::worker_joined::type);
+  CHECK(w.said<messages::worker_joined>().front().architectures.empty());
+  CHECK(w.said<messages::worker_joined>().front().builds == ids({7}));
+  CHECK(w.said<build_ended>().back().may_retry);
+}
+
+TEST_CASE("digests are told again with the last word, since both may be lost with a connection") {
+  worker_world w;
+  w.up();
+  w.core(order_of({"main"}));
+  w.give_source(7);
+  w.give_token(7, "main", "secret");
+  w.down();
+  w.sent.clear();
+  w.up();
+  REQUIRE(w.said<messages::service_changed>().size() == 1);
+  CHECK(w.said<messages::service_changed>()[0].service.content_hash.starts_with("sha256:"));
+  CHECK(w.said<build_ended>().size() == 1);
+}
+
+TEST_CASE("parts and tokens that do not come are asked for again") {
+  worker_world w;
+  w.up();
+  w.core(order_of({"main"}));
+  CHECK(w.said<messages::get_source>().size() == 1);
+  w.world.advance(std::chrono::milliseconds(actors::ask_again_ms + 1));
+  w.world.advance(std::chrono::milliseconds(actors::ask_again_ms + 1));
+  CHECK(w.said<messages::get_source>().size() >= 2);
+  w.give_source(7);
+  CHECK(w.said<messages::get_push_token>().size() == 1);
+  w.world.advance(std::chrono::milliseconds(actors::ask_again_ms + 1'000));
+  CHECK(w.said<messages::get_push_token>().size() == 2);
+  w.give_token(7, "main", "secret");
+  CHECK(w.said<build_ended>().back().error.empty());
+}
+
+TEST_CASE("a build's time begins with its first slot") {
+  worker_world w(1);
+  w.busy = true;
+  w.up();
+  auto first = order_of({"a"});
+  auto second = order_of({"a"});
+  second.build = 8;
+  second.fleet = 66;
+  first.limits.seconds_max = 100;
+  second.limits.seconds_max = 20;
+  w.core(first);
+  w.give_source(7);
+  w.core(second);
+  w.give_source(8);
+  w.world.advance(seconds{60});
+  CHECK(w.said<build_ended>().empty());
+  w.core(messages::cancel_build{7});
+  w.world.advance(seconds{2});
+  REQUIRE(w.said<build_ended>().size() == 1);  // the first one
+  w.world.advance(seconds{22});
+  CHECK(w.said<build_ended>().back().build == 8);
+  CHECK(w.said<build_ended>().back().error.find("20 seconds") != std::string::npos);
+}
+
 TEST_CASE("what a worker cannot do it says") {
   worker_world w;
   w.up();
