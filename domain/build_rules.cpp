@@ -3,6 +3,7 @@
 #include "domain/release_images.hpp"
 #include "domain/rule_hooks.hpp"
 #include "domain/rules.hpp"
+#include "messages/json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -101,7 +102,7 @@ public:
        {b.git_ref, text_or_null(cmd_.ref)},
        {b.attempt, std::int64_t{1}},
        {b.start_timestamp, d_.now()},
-       {b.services, json_text{progress.dump()}}});
+       {b.services, json_text{messages::dump_json(progress)}}});
   }
 
 private:
@@ -261,7 +262,7 @@ private:
         shown["status"] = build_status::cancelled;
       }
     }
-    return all.dump();
+    return messages::dump_json(all);
   }
 
   checked move_images(std::int64_t release, const std::string& after) {

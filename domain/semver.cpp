@@ -7,24 +7,28 @@
 namespace slipway::domain {
 namespace {
 
-bool valid_identifiers(std::string_view text) {
-  std::size_t length = 0;
-  for (const char c : text) {
-    if (c == '.') {
-      if (length == 0) {
-        return false;
-      }
-      length = 0;
-      continue;
-    }
-    const bool ok =
-      (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-    if (!ok) {
-      return false;
-    }
-    ++length;
-  }
-  return length > 0;
+bool is_number(std::string_view identifier) {
+  return identifier.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+bool is_identifier(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+  });
+}
+
+bool has_zeros_in_front(std::string_view number) {
+  return number.size() > 1 && number[0] == '0';
+}
+
+/// Identifiers between dots. Numbers among those of a prerelease have one form only; build metadata is text.
+bool valid_identifiers(std::string_view text, bool is_prerelease) {
+  const auto parts = identifiers(text);
+  return !parts.empty() && !text.ends_with('.')
+         && std::all_of(parts.begin(), parts.end(), [&](const std::string& part) {
+              return is_identifier(part)
+                     && !(is_prerelease && is_number(part) && has_zeros_in_front(part));
+            });
 }
 
 }  // namespace
@@ -50,14 +54,14 @@ messages::result<semver> parse_semver(std::string_view text) {
   if (const auto plus = rest.find('+'); plus != std::string_view::npos) {
     v.build = rest.substr(plus + 1);
     rest = rest.substr(0, plus);
-    if (!valid_identifiers(v.build)) {
+    if (!valid_identifiers(v.build, false)) {
       return bad();
     }
   }
   if (const auto dash = rest.find('-'); dash != std::string_view::npos) {
     v.prerelease = rest.substr(dash + 1);
     rest = rest.substr(0, dash);
-    if (!valid_identifiers(v.prerelease)) {
+    if (!valid_identifiers(v.prerelease, true)) {
       return bad();
     }
   }
@@ -67,8 +71,7 @@ messages::result<semver> parse_semver(std::string_view text) {
     const auto digits = rest.substr(0, dot);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *part);
     const bool whole = error == std::errc{} && end == digits.data() + digits.size() && *part >= 0;
-    const bool zero_padded = digits.size() > 1 && digits[0] == '0';
-    if (!whole || zero_padded || (dot == std::string_view::npos) != last) {
+    if (!whole || has_zeros_in_front(digits) || (dot == std::string_view::npos) != last) {
       return bad();
     }
     rest = last ? std::string_view{} : rest.substr(dot + 1);
@@ -80,9 +83,6 @@ namespace {
 
 // A number is below any word, numbers compare as such, words by bytes.
 int compare_identifiers(const std::string& a, const std::string& b) {
-  const auto is_number = [](const std::string& s) {
-    return s.find_first_not_of("0123456789") == std::string::npos;
-  };
   const bool x = is_number(a);
   const bool y = is_number(b);
   if (x && y && a.size() != b.size()) {

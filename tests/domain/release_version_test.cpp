@@ -14,6 +14,7 @@ TEST_CASE("a semantic version is taken apart") {
   CHECK(parse_semver("0.0.0") == semver{});
   CHECK(parse_semver("1.2.3-beta.1+build-7") == semver{1, 2, 3, "beta.1", "build-7"});
   CHECK(parse_semver("1.2.3+a-b") == semver{1, 2, 3, "", "a-b"});
+  CHECK(parse_semver("1.2.3-0.0a+007") == semver{1, 2, 3, "0.0a", "007"});
   CHECK(parse_semver("1.2.3-a-b") == semver{1, 2, 3, "a-b", ""});
 }
 
@@ -30,6 +31,9 @@ TEST_CASE("what is no semantic version is refused") {
     "1.2.3+",
     "1.2.3-a..b",
     "1.2.3-.a",
+    "1.2.3-a.",
+    "1.2.3-01",
+    "1.2.3-rc.00",
     "1.2.3 ",
     " 1.2.3",
     "1.2.3-\xc3\xa9",

@@ -160,6 +160,19 @@ TEST_CASE("a build that fails fails its release, and cancels the images that wer
   CHECK(all == std::vector<std::string>{"cancelled", "failed"});
 }
 
+TEST_CASE("an error that is not UTF-8 is kept as far as it can be read") {
+  building b;
+  const auto build = b.started();
+  REQUIRE(b.advance(build, "running"));
+  messages::service_progress bad;
+  bad.name = "worker";
+  bad.status = "failed";
+  bad.error = "caf\xe9 closed";
+  REQUIRE(b.advance(build, "failed", {bad}));
+  const auto shown = b.i.text_of("build", build, "services");
+  CHECK(shown.find("caf\xef\xbf\xbd closed") != std::string::npos);
+}
+
 TEST_CASE("what is over stays over") {
   building b;
   const auto build = b.started();
