@@ -21,12 +21,17 @@ tl::unexpected<messages::error> invalid(std::string why) {
   return fail(errc::manifest_invalid, std::move(why));
 }
 
-/// Counts brackets outside strings before anything is built: a megabyte of `[` must not cost a parse.
-bool too_deep(std::string_view bytes) {
+/// Counts brackets and commas outside strings before anything is built: megabytes of `[` must cost neither a parse nor its memory.
+bool too_deep_or_many(std::string_view bytes) {
   int depth = 0;
+  std::size_t values = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const char c = bytes[i];
+    const bool begins_value = !in_string && (c == '{' || c == '[' || c == ',');
+    if (begins_value && ++values > manifest_values_max) {
+      return true;
+    }
     if (in_string) {
       i += c == '\\' ? 1U : 0U;
       in_string = c != '"';
@@ -171,8 +176,8 @@ result<std::string> type_of(const json& body, std::string_view content_type) {
 }  // namespace
 
 result<parsed_manifest> parse_manifest(std::string_view bytes, std::string_view content_type) {
-  if (bytes.size() > manifest_bytes_max || too_deep(bytes)) {
-    return invalid("too large or too deep");
+  if (bytes.size() > manifest_bytes_max || too_deep_or_many(bytes)) {
+    return invalid("too large, too deep or too many values");
   }
   const auto body = json::parse(bytes, nullptr, false);
   if (!body.is_object()) {

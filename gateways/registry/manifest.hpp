@@ -13,6 +13,8 @@ namespace slipway::gateways {
 constexpr std::size_t manifest_bytes_max = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t manifest_descriptors_max = 10'000;
 constexpr int manifest_depth_max = 32;
+/// Of any kind and at any depth: the memory of a parsed value is up to 60 times its bytes.
+constexpr std::size_t manifest_values_max = 100'000;
 
 /// Something that a manifest refers to.
 struct descriptor {

@@ -23,6 +23,8 @@ struct registry_options {
   int mirror_threads = 16;       ///< fetches from elsewhere at once; more wait their turn
   int blocking_threads = 8;      ///< for writes and syncs; more requests wait their turn
   std::size_t bodies_max = 256;  ///< uploads receiving at once; further ones are answered 429
+  /// Manifests of more than manifest_usual_bytes that are received or checked at once; further ones are answered 429.
+  std::size_t large_manifests_max = 16;
   std::size_t buffer_bytes = std::size_t{512} * 1024;  ///< per upload that is receiving
   std::uint64_t blob_bytes_max = std::uint64_t{64} * 1024 * 1024 * 1024;
   std::size_t manifest_cache_bytes = std::size_t{8} * 1024 * 1024;

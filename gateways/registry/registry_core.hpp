@@ -126,6 +126,7 @@ private:
   registry_options options_;
   manifest_cache cache_;
   std::atomic<std::size_t> bodies_{0};
+  std::atomic<std::size_t> large_manifests_{0};
   boost::asio::thread_pool pool_;
   std::optional<boost::asio::thread_pool>
     mirror_pool_;  ///< apart: fetches from elsewhere may take minutes

@@ -1,3 +1,4 @@
+#include "gateways/counted_slot.hpp"
 #include "gateways/registry/conditions.hpp"
 #include "gateways/registry/manifest.hpp"
 #include "gateways/registry/registry_core.hpp"
@@ -10,6 +11,8 @@ using messages::fail;
 using messages::result;
 
 namespace {
+
+constexpr std::int64_t manifest_usual_bytes = 64 * 1024;
 
 bool is_digest(std::string_view reference) {
   return reference.find(':') != std::string_view::npos;
@@ -155,6 +158,14 @@ result<storage::digest> registry_core::store_manifest(
 awaitable<result<void>> registry_core::put_manifest(registry_request& r) {
   if (!is_digest(r.last) && !valid_tag(r.last)) {
     co_return fail(errc::manifest_invalid, "invalid tag");
+  }
+  // Each connection may hold a usual one; large ones from all of them would be the server's memory.
+  const auto length = r.x.content_length();
+  const bool usual =
+    length >= 0 && length <= manifest_usual_bytes && r.x.header("content-encoding").empty();
+  std::optional<counted_slot> slot;
+  if (!usual && !slot.emplace(large_manifests_, options_.large_manifests_max)) {
+    co_return fail(errc::too_many_requests, "too many large manifests at once");
   }
   const auto bytes = co_await r.x.read_body(manifest_bytes_max);
   if (!bytes) {

@@ -191,6 +191,22 @@ TEST_CASE("malformed manifests are refused") {
   CHECK(refused(many) == errc::manifest_invalid);
 }
 
+TEST_CASE("a manifest of more values than any image has is refused before it is parsed") {
+  const auto with_values = [](std::size_t count) {
+    auto m = image();
+    m["x"] = json::array();
+    m["text"] = std::string(manifest_values_max, ',');
+    for (std::size_t i = 0; i < count; ++i) {
+      m["x"].push_back(json::object());
+    }
+    return parse_manifest(m.dump(), "");
+  };
+  CHECK(with_values(manifest_values_max / 2 - 100));
+  const auto refused = with_values(manifest_values_max / 2);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::manifest_invalid);
+}
+
 TEST_CASE("scopes are parsed in all the ways that clients send them") {
   const auto one = parse_scopes({"repository:v2/abc:pull,push"});
   REQUIRE(one.size() == 1);
