@@ -56,6 +56,10 @@ std::string build_network_rules(const std::vector<std::string>& blocked) {
   out += std::string("-A ") + host_chain + reject;
   const auto forward = std::string("-A ") + forward_chain;
   out += forward + " -o " + bridges + reject;
+  // Some clouds have their nameserver where they keep credentials, on its own port (ADR 88).
+  for (const auto* protocol : {"udp", "tcp"}) {
+    out += forward + " -d 169.254.0.0/16 -p " + protocol + " --dport 53 -j RETURN\n";
+  }
   out += forward + " -d 169.254.0.0/16" + reject;
   for (const auto& address : blocked) {
     out += forward + " -d " + address + "/32" + reject;

@@ -1,5 +1,6 @@
 // Images: lists, pull, push, build, load.
 #include "messages/json.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/container_engine.hpp"
 #include "runtime/crypto.hpp"
 #include "runtime/engine_session.hpp"
@@ -17,6 +18,8 @@ using result = messages::result<T>;
 namespace {
 
 constexpr std::chrono::milliseconds no_timeout{0};
+/// How much later than the end of a container the engine may hear why it ended.
+constexpr std::int64_t late_event_ms = 100;
 
 engine_image image_of(const json& i) {
   engine_image out;
@@ -103,6 +106,16 @@ object_sink guarded(std::optional<messages::error>& failure, object_sink inner) 
       return false;
     }
   };
+}
+
+/// The container of a step, where the engine names it: ` ---> Running in 1e3c7e93bdbd`; "" in other text.
+std::string container_of_step(std::string_view text) {
+  constexpr std::string_view words = " ---> Running in ";
+  if (!text.starts_with(words)) {
+    return "";
+  }
+  const auto id = text.substr(words.size());
+  return std::string(id.substr(0, id.find_first_not_of("0123456789abcdef")));
 }
 
 engine_query build_query(const build_request& request) {
@@ -269,12 +282,16 @@ result<engine_image> container_engine::build(
     call.headers.emplace_back("X-Registry-Config", header_value(all));
   }
   std::string id;
+  std::string step;
   std::optional<messages::error> failure;
   const auto done =
     impl_->call_stream(call, guarded(failure, [&](const json& line) {
                          const auto aux = member<json>(line, "aux", json::object());
                          id = member<std::string>(aux, "ID", id);
                          auto text = member<std::string>(line, "stream");
+                         if (auto begun = container_of_step(text); !begun.empty()) {
+                           step = std::move(begun);
+                         }
                          if (text.empty() && progress && line.contains("status")) {
                            return progress(progress_of(line));
                          }
@@ -284,12 +301,39 @@ result<engine_image> container_engine::build(
                          return text.empty() || !output || output(text);
                        }));
   if (failure || !done) {
-    return tl::unexpected(messages::with_context("build", failure ? *failure : done.error()));
+    auto why = messages::with_context("build", failure ? *failure : done.error());
+    // All that the engine itself says is the status of the step, which may be anything.
+    if (
+      !failure && request.memory_bytes_max > 0 && !step.empty() && impl_->ran_out_of_memory(step)) {
+      why.detail += ": it needed more memory than the "
+                    + std::to_string(request.memory_bytes_max >> 20) + " MiB that a step may have";
+    }
+    return tl::unexpected(why);
   }
   if (id.empty() && request.tags.empty()) {
     return fail(errc::corrupt, "build: the engine did not name the image");
   }
   return inspect_image(id.empty() ? request.tags.front() : id);
+}
+
+bool container_engine::impl::ran_out_of_memory(const std::string& container) {
+  const auto until = now_ms() + late_event_ms;
+  const auto fraction = std::to_string(until % 1000);
+  const json filters = {{"container", json::array({container})}, {"event", json::array({"oom"})}};
+  bool seen = false;
+  const auto asked = call_stream(
+    {.path = "/events",
+     .query =
+       {{"since", "0"},
+        {"until",
+         std::to_string(until / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction},
+        {"filters", messages::dump_json(filters)}},
+     .headers = {}},
+    [&](const json&) {
+      seen = true;
+      return true;
+    });
+  return asked && seen;
 }
 
 result<void> container_engine::load(const tar_source& archive, const text_sink& output) {

@@ -43,6 +43,8 @@ struct container_engine::impl {
   /// A stream of JSON lines; its own errors are this call's.
   result<void> call_stream(engine_call c, const object_sink& sink);
   result<http_request> make_request(const engine_call& c);
+  /// Whether the kernel ended something in this container, which may be gone, for want of memory. False also when the engine does not say.
+  bool ran_out_of_memory(const std::string& container);
 };
 
 /// What the engine says in a failed answer.

@@ -161,6 +161,10 @@ TEST_CASE("the firewall's rules keep builds from the machine, each other and the
         "COMMIT\n"}) {
     CHECK(rules.find(line) != std::string::npos);
   }
+  // The nameserver of some clouds is where their credentials are.
+  const auto names =
+    rules.find("-A SLIPWAY-BUILD-OUT -d 169.254.0.0/16 -p udp --dport 53 -j RETURN\n");
+  CHECK(names < rules.find("-A SLIPWAY-BUILD-OUT -d 169.254.0.0/16 -j REJECT"));
   CHECK(addresses_of_endpoint("tcp://192.0.2.7:8091") == std::vector<std::string>{"192.0.2.7"});
   CHECK(addresses_of_endpoint("tcp://127.0.0.1:8091").empty());
   CHECK(addresses_of_endpoint("nonsense").empty());

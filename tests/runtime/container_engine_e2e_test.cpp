@@ -233,6 +233,27 @@ TEST_CASE("a build that fails is an error with its reason") {
   CHECK(!e.build(request, test::source_of("this is not a tar"), {}));
 }
 
+TEST_CASE("a build that fails for want of memory says so") {
+  if constexpr (podman) {
+    return;  // it does not name the containers of steps
+  }
+  auto e = engine().client();
+  runtime::build_request request;
+  request.memory_bytes_max = 64 << 20;
+  const auto why = [&](const std::string& step) {
+    const auto context = test::make_tar(
+      {{"Dockerfile",
+        std::string("FROM ") + test::engine_fixture::base_image + "\nRUN " + step + "\n"}});
+    const auto built = e.build(request, test::source_of(context), {});
+    return built ? "" : built.error().detail;
+  };
+  constexpr const char* words = "more memory than the 64 MiB that a step may have";
+  // Whatever the status is that the step makes of it.
+  CHECK(why("tail /dev/zero").find(words) != std::string::npos);
+  CHECK(why("tail /dev/zero; exit 3").find(words) != std::string::npos);
+  CHECK(why("exit 137").find(words) == std::string::npos);
+}
+
 TEST_CASE("a pull and a push that no registry answers are errors") {
   auto e = engine().client();
   const runtime::registry_access access{.plain_http = true};
