@@ -164,7 +164,7 @@ class PushWorld(world.World):
             (folder / name).write_text(text, encoding="utf-8")
         return folder
 
-    # The three clients. Each starts a push of a folder to a fleet; the result is a Pushing.
+    # The clients. Each starts a push of a folder to a fleet; the result is a Pushing.
 
     def slipway(self, person, *arguments, folder=None):
         return self.started([SLIPWAY, *arguments], person, folder or person.home,
@@ -211,10 +211,34 @@ class PushWorld(world.World):
 
     def git_push(self, person, fleet, folder, *more):
         self.git_commit(person, folder)
-        push = Pushing(["git", "push", *map(str, more), self.git_remote(fleet), "HEAD:main"], cwd=str(folder),
-                       env=self.git_environment(person))
+        return self.git_push_again(person, fleet, folder, *more)
+
+    def git_push_again(self, person, fleet, folder, *more):
+        """The commit that is there."""
+        return self.git_started(folder, self.git_remote(fleet), self.git_environment(person), *more)
+
+    def git_started(self, folder, remote, environment, *more):
+        push = Pushing(["git", "push", *map(str, more), remote, "HEAD:main"], cwd=str(folder), env=environment)
         self.pushes.append(push)
         return push
+
+    # The same over SSH, with a key pair that the person registers at the first push.
+
+    def git_ssh_push(self, person, fleet, folder, *more):
+        self.git_commit(person, folder)
+        return self.git_ssh_push_again(person, fleet, folder, *more)
+
+    def git_ssh_push_again(self, person, fleet, folder, *more):
+        remote = f"ssh://git@127.0.0.1:{self.server.ssh_port}/{fleet['slug']}.git"
+        key = person.home / "git-key"
+        if not key.exists():
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+            line = key.with_suffix(".pub").read_text(encoding="utf-8").strip()
+            person.api.create("user__has__public_key", user=person.id, title="git", public_key=line)
+        command = ["ssh", "-F", "/dev/null", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+                   "-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={person.home}/known_hosts"]
+        environment = person.arm(GIT_SSH_COMMAND=" ".join(map(str, command)), GIT_CONFIG_NOSYSTEM="1")
+        return self.git_started(folder, remote, environment, *more)
 
     # What becomes of it.
 
