@@ -240,6 +240,14 @@ int run(const builder_config& c, const sigset_t& signals) {
       {errc::unsupported, "no devices run what this engine builds: " + version->arch},
       exit_unusable);
   }
+  if (version->podman && !c.open_network) {
+    return fail_start(
+      {errc::unsupported,
+       "podman runs build steps in this machine's own network, so they cannot be kept from it and "
+       "from each other; give "
+       "--build-network open to build nevertheless"},
+      exit_unusable);
+  }
   const auto& id = (*folder)->id();
   const auto secrets = make_memory_folder(memory_folders(), "slipway-builder-" + id, c.work_dir);
   if (!secrets) {

@@ -137,6 +137,35 @@ TEST_CASE("a build with podman that fails or is cancelled keeps no secret") {
   check_kept_nowhere(w, 21);
 }
 
+TEST_CASE("a step with podman that needs more memory than it may fails") {
+  podman_world w;
+  auto order = order_of(22, "RUN dd if=/dev/zero of=/dev/null bs=300M count=1");
+  order.limits.memory_bytes_max = 64 << 20;
+  w.core.run(order, project);
+  const auto end = w.core.ended(22);
+  INFO(w.core.output(22));
+  CHECK_FALSE(end.error.empty());
+  CHECK_FALSE(end.may_retry);
+  order.build = 23;
+  order.limits.memory_bytes_max = 1LL << 30;
+  w.core.run(order, project);
+  CHECK(w.core.ended(23).error.empty());
+}
+
+TEST_CASE("a worker with podman that should keep builds apart does not start") {
+  const fake_core core;
+  const test::temp_folder folder;
+  const auto refused = runtime::run_child(
+    "env",
+    {SLIPWAY_TEST_BUILDER, "--embedded"},
+    worker_config(core, engine().endpoint(), folder.path(), false));
+  REQUIRE(refused);
+  CHECK(refused->status == 2);
+  CHECK(
+    refused->output.find("podman runs build steps in this machine's own network")
+    != std::string::npos);
+}
+
 TEST_CASE("a push of podman to an address that cannot be spoken to ends the build at once") {
   podman_world w;
   auto order = order_of(30, "RUN echo here");

@@ -217,6 +217,25 @@ private:
   std::optional<runtime::bus_server> bus_;
 };
 
+/// What a worker is told at its start.
+inline std::string worker_config(
+  const fake_core& core,
+  const std::string& engine,
+  const std::string& work_dir,
+  bool open_network) {
+  runtime::builder_config c;
+  c.core = core.endpoint();
+  c.server_key = core.key();
+  c.public_key = core.worker_keys.public_key;
+  c.secret_key = core.worker_keys.secret_key;
+  c.name = "w";
+  c.engine = engine;
+  c.slots = 2;
+  c.work_dir = work_dir;
+  c.open_network = open_network;
+  return messages::dump_json(c) + "\n";
+}
+
 /// A worker's process.
 class worker_process {
 public:
@@ -225,17 +244,10 @@ public:
     const std::string& engine,
     const std::string& work_dir,
     bool open_network) {
-    runtime::builder_config c;
-    c.core = core.endpoint();
-    c.server_key = core.key();
-    c.public_key = core.worker_keys.public_key;
-    c.secret_key = core.worker_keys.secret_key;
-    c.name = "w";
-    c.engine = engine;
-    c.slots = 2;
-    c.work_dir = work_dir;
-    c.open_network = open_network;
-    pid_ = runtime::spawn_child(SLIPWAY_TEST_BUILDER, {"--embedded"}, messages::dump_json(c) + "\n")
+    pid_ = runtime::spawn_child(
+             SLIPWAY_TEST_BUILDER,
+             {"--embedded"},
+             worker_config(core, engine, work_dir, open_network))
              .value();
   }
   ~worker_process() { end(SIGKILL); }
