@@ -74,9 +74,9 @@ bool write_private(const std::string& path, std::string_view bytes) {
 result<secret_folder> as_volume(
   const std::vector<build_secret>& secrets,
   const storage::source_tree& tree,
-  const std::string& folder,
+  const std::string& prefix,
   const secret_build& build) {
-  const auto path = folder + "/" + runtime::random_hex(random_hex_characters);
+  const auto path = prefix + runtime::random_hex(random_hex_characters);
   if (::mkdir(path.c_str(), 0700) != 0) {
     return tl::unexpected(failed_at(secrets.front()));
   }
@@ -163,13 +163,13 @@ result<secret_folder> show_secrets(
   const std::vector<build_secret>& secrets,
   const runtime::engine_version& engine,
   const storage::source_tree& tree,
-  const std::string& folder,
+  const std::string& prefix,
   const secret_build& build) {
   if (secrets.empty()) {
     return secret_folder{};
   }
   if (engine.balena) {
-    return as_volume(secrets, tree, folder, build);
+    return as_volume(secrets, tree, prefix, build);
   }
   if (engine.podman) {
     return as_mounts(secrets, tree, build);

@@ -40,13 +40,13 @@ struct secret_build {
 };
 
 /// Lets the steps of a build see secrets below /run/secrets, as the engine can (ADR 97). What is answered must outlive the build.
-/// `folder` is the worker's own for secrets. Errors: unsupported (the engine cannot), invalid_argument (a name that the engine cannot be
+/// `prefix` begins the paths of folders for secrets. Errors: unsupported (the engine cannot), invalid_argument (a name that the engine cannot be
 /// told), not_found, too_large, disk_full, io_failed.
 [[nodiscard]] messages::result<secret_folder> show_secrets(
   const std::vector<messages::build_secret>& secrets,
   const runtime::engine_version& engine,
   const storage::source_tree& tree,
-  const std::string& folder,
+  const std::string& prefix,
   const secret_build& build);
 
 }  // namespace slipway::actors

@@ -32,9 +32,9 @@ constexpr std::size_t builder_cache_images_max = 256;
 constexpr std::int64_t ask_again_ms = 15'000;
 
 struct builder_parts {
-  std::string work_dir;     ///< its own; emptied at start
-  std::string secrets_dir;  ///< for the time of a build, in memory if possible; emptied at start
-  std::string native_arch;  ///< the engine's own slug
+  std::string work_dir;        ///< its own; emptied at start
+  std::string secrets_prefix;  ///< of folders for the time of a build, in memory if possible
+  std::string native_arch;     ///< the engine's own slug
   /// Null: builds are not kept from the host and from each other.
   std::shared_ptr<build_networks> networks;
   std::function<std::unique_ptr<builder_engine>()> connect;

@@ -231,7 +231,7 @@ result<secret_folder> service_builder_state::give_secrets(
   if (!engine) {
     return tl::unexpected(engine.error());
   }
-  return show_secrets(secrets, *engine, tree, parts->secrets_dir, build);
+  return show_secrets(secrets, *engine, tree, parts->secrets_prefix, build);
 }
 
 result<runtime::engine_image> service_builder_state::build_image() {

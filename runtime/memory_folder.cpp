@@ -5,15 +5,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace slipway::runtime {
 
 namespace fs = std::filesystem;
-using messages::errc;
-using messages::fail;
-using messages::result;
 
 namespace {
 
@@ -24,10 +20,21 @@ bool in_memory(const fs::path& folder) {
 }
 
 /// Everybody may write to some places: a link or a folder of somebody else is not followed.
-void remove_ours(const fs::path& path) {
+bool is_ours(const fs::path& path) {
   struct stat about {};
-  if (::lstat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode) && about.st_uid == ::geteuid()) {
-    std::error_code ignored;  // then it cannot be made anew either
+  return ::lstat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)
+         && about.st_uid == ::geteuid();
+}
+
+void clear(const fs::path& place, const std::string& name) {
+  std::error_code ignored;  // what cannot be read or removed stays
+  std::vector<fs::path> left;
+  for (const auto& e : fs::directory_iterator(place, ignored)) {
+    if (e.path().filename().string().starts_with(name) && is_ours(e.path())) {
+      left.push_back(e.path());
+    }
+  }
+  for (const auto& path : left) {
     fs::remove_all(path, ignored);
   }
 }
@@ -38,23 +45,19 @@ std::vector<fs::path> memory_folders() {
   return {"/run", "/dev/shm"};
 }
 
-result<fs::path> make_memory_folder(
+std::string memory_prefix(
   const std::vector<fs::path>& places,
   const std::string& name,
   const fs::path& otherwise) {
+  clear(otherwise, name);
+  fs::path chosen;
   for (const auto& place : places) {
-    remove_ours(place / name);
-  }
-  remove_ours(otherwise / name);
-  for (const auto& place : places) {
-    if (in_memory(place) && ::mkdir((place / name).c_str(), S_IRWXU) == 0) {
-      return place / name;
+    clear(place, name);
+    if (chosen.empty() && in_memory(place) && ::access(place.c_str(), W_OK | X_OK) == 0) {
+      chosen = place;
     }
   }
-  if (::mkdir((otherwise / name).c_str(), S_IRWXU) != 0) {
-    return fail(errc::io_failed, (otherwise / name).string() + ": " + std::strerror(errno));
-  }
-  return otherwise / name;
+  return (chosen.empty() ? otherwise : chosen) / name;
 }
 
 }  // namespace slipway::runtime

@@ -145,11 +145,11 @@ void clear_leftovers(const actors::builder_parts& parts) {
 std::shared_ptr<actors::builder_parts> make_parts(
   const builder_config& c,
   const std::string& id,
-  const std::string& secrets_dir,
+  const std::string& secrets_prefix,
   const std::string& native_arch) {
   auto p = std::make_shared<actors::builder_parts>();
   p->work_dir = c.work_dir;
-  p->secrets_dir = secrets_dir;
+  p->secrets_prefix = secrets_prefix;
   p->native_arch = native_arch;
   if (!c.open_network) {
     p->networks = std::make_shared<actors::build_networks>(id);
@@ -218,9 +218,7 @@ int work(
       (void)parts->networks->clear(*parts->connect(), true);  // the next start tries again
     }
   }
-  bus.reset();              // sends what it holds
-  std::error_code ignored;  // the next start removes it
-  fs::remove_all(parts->secrets_dir, ignored);
+  bus.reset();  // sends what it holds
   // Work that does not end keeps threads of its own; the engine ends it with the connection.
   ::_exit(0);
 }
@@ -249,13 +247,8 @@ int run(const builder_config& c, const sigset_t& signals) {
       exit_unusable);
   }
   const auto& id = (*folder)->id();
-  const auto secrets = make_memory_folder(memory_folders(), "slipway-builder-" + id, c.work_dir);
-  if (!secrets) {
-    return fail_start(
-      messages::with_context("folder for build secrets", secrets.error()),
-      exit_unusable);
-  }
-  const auto parts = make_parts(c, id, secrets->string(), architectures.front());
+  const auto secrets = memory_prefix(memory_folders(), "slipway-builder-" + id + "-", c.work_dir);
+  const auto parts = make_parts(c, id, secrets, architectures.front());
   if (c.open_network) {
     log::warn("builds may reach this machine and each other: --build-network open");
   } else if (const auto guarded = parts->guard_networks(); !guarded) {

@@ -212,7 +212,7 @@ public:
   explicit worker_world(std::uint32_t slots = 2) {
     parts->networks = std::make_shared<actors::build_networks>("0a1b2c3d");
     parts->work_dir = folder.path();
-    parts->secrets_dir = secrets.path();
+    parts->secrets_prefix = secrets.path() + "/";
     parts->native_arch = "amd64";
     parts->connect = [m = engine] { return std::make_unique<fake_engine>(m); };
     parts->open_source = [](const std::string&) {

@@ -123,31 +123,29 @@ TEST_CASE("an engine builds for itself and for what the kernel emulates") {
 }
 
 TEST_CASE(
-  "a folder for secrets is in memory where it can be, for its user alone, and empty at each "
-  "start") {
+  "folders for secrets are in memory where they can be, and earlier ones go at each start") {
   namespace fs = std::filesystem;
   const test::temp_folder disk;
-  const auto name = "slipway-test-" + random_hex(8);
-  const auto here = make_memory_folder({"/nowhere", "/dev/shm"}, name, disk.path());
-  REQUIRE(here);
-  CHECK(*here == fs::path("/dev/shm") / name);
-  CHECK(fs::status(*here).permissions() == fs::perms::owner_all);
-  std::ofstream(*here / "left") << "secret";
-  fs::create_directory(fs::path(disk.path()) / name);
-  std::ofstream(fs::path(disk.path()) / name / "left") << "secret";
-  REQUIRE(make_memory_folder({"/dev/shm"}, name, disk.path()) == *here);
-  CHECK(fs::is_empty(*here));
-  CHECK(fs::is_empty(disk.path()));
-  // A link that somebody put there is neither followed nor used.
-  fs::remove(*here);
+  const auto name = "slipway-test-" + random_hex(8) + "-";
+  const auto in_memory = fs::path("/dev/shm") / name;
+  CHECK(memory_prefix({"/nowhere", "/dev/shm"}, name, disk.path()) == in_memory);
+  CHECK(memory_prefix({"/nowhere", "/proc"}, name, disk.path()) == fs::path(disk.path()) / name);
+  for (const auto& left : {in_memory.string() + "1", disk.path() + "/" + name + "2"}) {
+    fs::create_directory(left);
+    std::ofstream(left + "/left") << "secret";
+  }
+  fs::create_directory(disk.path() + "/other");
+  // A link that somebody put there is not followed.
   const test::temp_folder foreign;
   std::ofstream(foreign.path() + "/theirs") << "theirs";
-  fs::create_directory_symlink(foreign.path(), *here);
-  const auto elsewhere = make_memory_folder({"/dev/shm"}, name, disk.path());
-  REQUIRE(elsewhere);
-  CHECK(*elsewhere == fs::path(disk.path()) / name);
+  const auto link = in_memory.string() + "3";
+  fs::create_directory_symlink(foreign.path(), link);
+  CHECK(memory_prefix({"/dev/shm"}, name, disk.path()) == in_memory);
+  CHECK_FALSE(fs::exists(in_memory.string() + "1"));
+  CHECK_FALSE(fs::exists(disk.path() + "/" + name + "2"));
+  CHECK(fs::exists(disk.path() + "/other"));
   CHECK(fs::exists(foreign.path() + "/theirs"));
-  fs::remove(*here);
+  fs::remove(link);
 }
 
 TEST_CASE("the firewall's rules keep builds from the machine, each other and the core") {
