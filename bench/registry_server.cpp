@@ -139,5 +139,6 @@ int main(int argc, char** argv) {
   int signal = 0;
   sigwait(&ends, &signal);
   server->stop(2000);
+  registry->stop();
   return 0;
 }

@@ -5,16 +5,18 @@
 #include "runtime/crypto.hpp"
 #include "runtime/log.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <iterator>
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace slipway::gateways {
 
@@ -119,9 +121,11 @@ result<mirror_table> load_mirrors(const std::string& file) {
 
 struct mirrors::impl {
   struct mirror {
-    explicit mirror(mirror_settings s) : settings(std::move(s)), client(settings.address) {}
+    mirror(mirror_settings s, int threads)
+      : settings(std::move(s)), client(settings.address), pool(static_cast<std::size_t>(threads)) {}
     mirror_settings settings;
     upstream_client client;
+    boost::asio::thread_pool pool;
   };
   /// A mirrored repository and what the upstream calls it.
   struct place {
@@ -135,15 +139,17 @@ struct mirrors::impl {
   options o;
   std::map<std::string, std::unique_ptr<mirror>, std::less<>> by_name;
 
-  std::mutex mutex;  // guards the next two
-  std::map<std::string, std::shared_future<result<void>>> running;
-  std::map<std::string, std::int64_t> tags_checked;  ///< ms since 1970, by `repository:tag`
+  std::mutex mutex;                                    // guards the rest
+  std::map<std::string, std::vector<answer>> running;  ///< who waits, by what is fetched
+  std::map<std::string, std::int64_t> tags_checked;    ///< ms since 1970, by `repository:tag`
+  bool stopped = false;
 
   impl(parts p, options given) : stores(p), o(std::move(given)) {
     for (const auto& [name, settings] : o.table) {
-      by_name.emplace(name, std::make_unique<mirror>(settings));
+      by_name.emplace(name, std::make_unique<mirror>(settings, o.threads));
     }
   }
+  ~impl() { stop(); }
 
   [[nodiscard]] place find(std::string_view repository) const {
     if (!repository.starts_with(prefix)) {
@@ -158,35 +164,53 @@ struct mirrors::impl {
     return {it->second.get(), std::string(repository), std::string(rest.substr(slash + 1))};
   }
 
-  result<void> once(const std::string& what, const work& w);
+  void stop();
+  void once(const place& p, const std::string& what, work w, answer done);
+  void run(const std::string& what, const work& w);
   bool checked(const std::string& what, bool just_now);
+  bool is_fresh(const place& p, const std::string& tag);
   result<void> refresh_tag(const place& p, const std::string& tag);
   result<void> fetch_manifest(const place& p, const std::string& reference, const std::string& tag);
   result<void> fetch_blob(const place& p, const storage::digest& d);
 };
 
-/// Runs `w`, unless it runs already: then waits for that.
-result<void> mirrors::impl::once(const std::string& what, const work& w) {
-  std::promise<result<void>> promise;
-  std::shared_future<result<void>> other;
+void mirrors::impl::stop() {
   {
     const std::lock_guard lock(mutex);
-    if (const auto it = running.find(what); it != running.end()) {
-      other = it->second;
-    } else {
-      running.emplace(what, promise.get_future().share());
-    }
+    stopped = true;
   }
-  if (other.valid()) {
-    return other.get();
+  for (const auto& [name, m] : by_name) {
+    m->client.stop();
+    m->pool.join();
   }
-  auto done = w();
+}
+
+/// Has `w` run for all who want that now.
+void mirrors::impl::once(const place& p, const std::string& what, work w, answer done) {
+  std::unique_lock lock(mutex);
+  if (stopped) {
+    lock.unlock();
+    done(fail(errc::unavailable, "the server stops"));
+    return;
+  }
+  auto& waiting = running[what];
+  waiting.push_back(std::move(done));
+  if (waiting.size() == 1) {
+    // Within the lock, so that `stop` waits for it.
+    boost::asio::post(p.at->pool, [this, what, w = std::move(w)] { run(what, w); });
+  }
+}
+
+void mirrors::impl::run(const std::string& what, const work& w) {
+  const auto done = w();
+  std::vector<answer> waiting;
   {
     const std::lock_guard lock(mutex);
-    running.erase(what);
+    waiting = std::move(running.extract(what).mapped());
   }
-  promise.set_value(done);
-  return done;
+  for (const auto& tell : waiting) {
+    tell(done);
+  }
 }
 
 /// Whether the tag was compared a short time ago; with `just_now` it was this moment.
@@ -203,17 +227,26 @@ bool mirrors::impl::checked(const std::string& what, bool just_now) {
   return it != tags_checked.end() && o.now_ms() - it->second < o.tag_ms;
 }
 
-result<void> mirrors::impl::refresh_tag(const place& p, const std::string& tag) {
-  const auto what = p.repository + ":" + tag;
+/// Whether what the tag is here need not be compared with the upstream's now.
+bool mirrors::impl::is_fresh(const place& p, const std::string& tag) {
   const auto known = stores.repositories.tagged(p.repository, tag);
   const auto pin = p.at->settings.pins.find(p.name + ":" + tag);
-  if (pin != p.at->settings.pins.end()) {
-    const bool there = known && known->digest == pin->second;
-    return there ? result<void>{} : fetch_manifest(p, pin->second, tag);
+  if (known && pin != p.at->settings.pins.end()) {
+    return known->digest == pin->second;
   }
-  if (known && checked(what, false)) {
+  return known && checked(p.repository + ":" + tag, false);
+}
+
+result<void> mirrors::impl::refresh_tag(const place& p, const std::string& tag) {
+  const auto pin = p.at->settings.pins.find(p.name + ":" + tag);
+  if (is_fresh(p, tag)) {
     return {};
   }
+  if (pin != p.at->settings.pins.end()) {
+    return fetch_manifest(p, pin->second, tag);
+  }
+  const auto what = p.repository + ":" + tag;
+  const auto known = stores.repositories.tagged(p.repository, tag);
   const auto now = p.at->client.tag(p.name, tag);
   const bool same = known && now && *now == known->digest;
   auto done = now ? result<void>{} : tl::unexpected(now.error());
@@ -294,41 +327,63 @@ bool mirrors::handles(std::string_view repository) const {
   return impl_->find(repository).at != nullptr;
 }
 
-result<void> mirrors::want_manifest(const std::string& repository, const std::string& reference) {
-  auto& i = *impl_;
-  const auto p = i.find(repository);
-  if (!is_digest(reference)) {
-    if (p.at == nullptr || !valid_tag(reference)) {
-      return fail(errc::manifest_unknown, "no such tag");
-    }
-    return i.once(repository + ":" + reference, [&] { return i.refresh_tag(p, reference); });
-  }
-  const auto d = storage::parse_digest(reference);
-  if (p.at == nullptr || !d) {
-    return fail(errc::manifest_unknown, "no such manifest");
-  }
-  const auto known = i.stores.repositories.manifest(repository, *d);
-  if (known) {
-    const bool due = i.o.now_ms() - known->touched_ms >= i.o.touch_ms;
-    return due ? i.stores.repositories.touch_manifest(repository, *d, i.o.now_ms())
-               : result<void>{};
-  }
-  return i.once(repository + "@" + reference, [&] { return i.fetch_manifest(p, reference, ""); });
+void mirrors::stop() {
+  impl_->stop();
 }
 
-result<void> mirrors::want_blob(const std::string& repository, const std::string& digest) {
+void mirrors::want_manifest(
+  const std::string& repository,
+  const std::string& reference,
+  answer done) {
+  auto& i = *impl_;
+  const auto p = i.find(repository);
+  const auto d = storage::parse_digest(reference);
+  if (p.at == nullptr || !(is_digest(reference) ? d.has_value() : valid_tag(reference))) {
+    done(fail(errc::manifest_unknown, "no such manifest"));
+    return;
+  }
+  if (!is_digest(reference)) {
+    if (i.is_fresh(p, reference)) {
+      done({});
+      return;
+    }
+    i.once(
+      p,
+      repository + ":" + reference,
+      [&i, p, reference] { return i.refresh_tag(p, reference); },
+      std::move(done));
+    return;
+  }
+  if (const auto known = i.stores.repositories.manifest(repository, *d); known) {
+    const bool due = i.o.now_ms() - known->touched_ms >= i.o.touch_ms;
+    done(due ? i.stores.repositories.touch_manifest(repository, *d, i.o.now_ms()) : result<void>{});
+    return;
+  }
+  i.once(
+    p,
+    repository + "@" + reference,
+    [&i, p, reference] { return i.fetch_manifest(p, reference, ""); },
+    std::move(done));
+}
+
+void mirrors::want_blob(const std::string& repository, const std::string& digest, answer done) {
   auto& i = *impl_;
   const auto p = i.find(repository);
   const auto d = storage::parse_digest(digest);
   if (p.at == nullptr || !d) {
-    return fail(errc::blob_unknown, "no such blob");
+    done(fail(errc::blob_unknown, "no such blob"));
+    return;
   }
-  const auto known = i.stores.repositories.blob(repository, *d);
-  if (known) {
+  if (const auto known = i.stores.repositories.blob(repository, *d); known) {
     const bool due = i.o.now_ms() - known->touched_ms >= i.o.touch_ms;
-    return due ? i.stores.repositories.touch_blob(repository, *d, i.o.now_ms()) : result<void>{};
+    done(due ? i.stores.repositories.touch_blob(repository, *d, i.o.now_ms()) : result<void>{});
+    return;
   }
-  return i.once(repository + "/" + digest, [&] { return i.fetch_blob(p, *d); });
+  i.once(
+    p,
+    repository + "/" + digest,
+    [&i, p, wanted = *d] { return i.fetch_blob(p, wanted); },
+    std::move(done));
 }
 
 }  // namespace slipway::gateways

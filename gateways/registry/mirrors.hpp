@@ -30,9 +30,11 @@ using mirror_table = std::map<std::string, mirror_settings, std::less<>>;
 
 /// What mirrored repositories lack is fetched when it is asked for, checked against its digest and kept like anything else; then it is
 /// served from here. A tag is compared with the upstream's once a minute, and stays what it was while the upstream is down. What
-/// nobody asked for in the collector's grace period goes. ADR 81.
+/// nobody asked for in the collector's grace period goes. Each upstream has threads of its own: a slow one holds up nobody else's, nor
+/// what is here already. ADR 81.
 class mirrors {
 public:
+  using answer = std::function<void(messages::result<void>)>;
   struct parts {
     storage::blob_store& blobs;
     storage::repository_store& repositories;
@@ -43,6 +45,7 @@ public:
     std::function<std::int64_t()> now_ms;
     /// Whether there is space left on the disk, asked for every piece; empty = yes. Errors: disk_full.
     std::function<messages::result<void>()> disk;
+    int threads = 8;  ///< fetches from one upstream at once; more wait their turn
     std::uint64_t blob_bytes_max = std::uint64_t{64} << 30U;
     std::int64_t tag_ms = 60'000;       ///< how long a tag is believed without asking
     std::int64_t touch_ms = 3'600'000;  ///< between two notes that something was asked for
@@ -52,15 +55,14 @@ public:
 
   /// Whether the repository is a mirrored one.
   [[nodiscard]] bool handles(std::string_view repository) const;
-  /// Makes sure that the repository has it. Blocks, for as long as the upstream sends. Requests for the same thing wait for one fetch.
+  /// Makes sure that the repository has it. Blocks for the disk at most. `done` is called once: before this returns when it is here,
+  /// else on a thread of the upstream, when it has sent. Requests for the same thing wait for one fetch.
   /// Errors: manifest_unknown, digest_invalid, manifest_invalid, disk_full, unavailable, timed_out.
-  [[nodiscard]] messages::result<void> want_manifest(
-    const std::string& repository,
-    const std::string& reference);
+  void want_manifest(const std::string& repository, const std::string& reference, answer done);
   /// Errors: blob_unknown, digest_invalid, too_large, disk_full, unavailable, timed_out.
-  [[nodiscard]] messages::result<void> want_blob(
-    const std::string& repository,
-    const std::string& digest);
+  void want_blob(const std::string& repository, const std::string& digest, answer done);
+  /// Ends all fetches, as unavailable, and waits for that. What is wanted afterwards and is not here is unavailable.
+  void stop();
 
 private:
   struct impl;

@@ -68,17 +68,17 @@ registry_core::registry_core(registry_parts parts, registry_options o)
   : parts_(parts),
     options_(std::move(o)),
     cache_(options_.manifest_cache_bytes),
-    pool_(static_cast<std::size_t>(options_.blocking_threads)) {
-  if (parts_.mirrors != nullptr) {
-    mirror_pool_.emplace(static_cast<std::size_t>(options_.mirror_threads));
-  }
-}
+    pool_(static_cast<std::size_t>(options_.blocking_threads)) {}
 
 registry_core::~registry_core() {
-  if (mirror_pool_) {
-    mirror_pool_->join();
-  }
+  stop();
+}
+
+void registry_core::stop() {
   pool_.join();
+  if (parts_.mirrors != nullptr) {
+    parts_.mirrors->stop();
+  }
 }
 
 std::span<const registry_core::row> registry_core::table() {
@@ -158,14 +158,19 @@ awaitable<result<void>> registry_core::fetch_mirrored(
   registry_resource resource) {
   const bool manifest = resource == registry_resource::manifest;
   const bool wanted = manifest || resource == registry_resource::blob;
-  if (!wanted || !mirror_pool_ || !parts_.mirrors->handles(r.repository)) {
+  if (!wanted || parts_.mirrors == nullptr || !parts_.mirrors->handles(r.repository)) {
     co_return result<void>{};
   }
-  std::function<result<void>()> work = [&] {
-    return manifest ? parts_.mirrors->want_manifest(r.repository, r.last)
-                    : parts_.mirrors->want_blob(r.repository, r.last);
+  std::function<void(mirrors::answer)> start = [&](mirrors::answer done) {
+    boost::asio::post(pool_, [&, done = std::move(done)]() mutable {
+      if (manifest) {
+        parts_.mirrors->want_manifest(r.repository, r.last, std::move(done));
+      } else {
+        parts_.mirrors->want_blob(r.repository, r.last, std::move(done));
+      }
+    });
   };
-  co_return co_await run_on<result<void>>(*mirror_pool_, std::move(work));
+  co_return co_await completion<result<void>>(std::move(start));
 }
 
 awaitable<void> registry_core::base(exchange& x) {

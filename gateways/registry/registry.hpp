@@ -20,7 +20,6 @@ class mirrors;
 struct registry_options {
   std::string service;  ///< what the challenge names as service; the tokens' audience
   std::string realm;  ///< URL of the token endpoint; "" = /auth/v1/token of the host that was asked
-  int mirror_threads = 16;       ///< fetches from elsewhere at once; more wait their turn
   int blocking_threads = 8;      ///< for writes and syncs; more requests wait their turn
   std::size_t bodies_max = 256;  ///< uploads receiving at once; further ones are answered 429
   /// Manifests of more than manifest_usual_bytes that are received or checked at once; further ones are answered 429.
@@ -60,6 +59,9 @@ class registry {
 public:
   virtual ~registry() = default;
   virtual runtime::awaitable<void> handle(runtime::exchange& x) = 0;
+  /// Ends fetches from elsewhere and waits for what its threads do. After the HTTP server has stopped and before it goes: answers
+  /// return to its threads' loops. What is still asked afterwards is never answered.
+  virtual void stop() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<registry> make_registry(registry_parts parts, registry_options o);

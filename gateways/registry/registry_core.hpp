@@ -35,6 +35,7 @@ public:
   ~registry_core() override;
 
   awaitable<void> handle(exchange& x) override;
+  void stop() override;
 
 private:
   using handler = awaitable<messages::result<void>> (registry_core::*)(registry_request&);
@@ -128,8 +129,6 @@ private:
   std::atomic<std::size_t> bodies_{0};
   std::atomic<std::size_t> large_manifests_{0};
   boost::asio::thread_pool pool_;
-  std::optional<boost::asio::thread_pool>
-    mirror_pool_;  ///< apart: fetches from elsewhere may take minutes
 };
 
 /// With the header field that every answer of the registry has.

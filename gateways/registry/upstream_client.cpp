@@ -22,6 +22,7 @@ constexpr int redirects_max = 5;
 constexpr std::size_t token_bytes_max = 64U << 10U;
 constexpr std::size_t authorizations_max = 1'000;  // then all are asked for anew
 constexpr std::chrono::seconds stall{60};
+constexpr std::chrono::milliseconds cancel_again{50};
 constexpr auto manifest_types =
   "application/vnd.oci.image.index.v1+json, "
   "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -106,7 +107,7 @@ result<std::string> upstream_client::answer_challenge(
     }
     r.no_local_address = !local_;
     runtime::http_client client({});
-    const auto reply = client.send(r);
+    const auto reply = exchange(client, r);
     if (!reply) {
       return tl::unexpected(
         messages::with_context("token of the upstream registry", reply.error()));
@@ -136,6 +137,34 @@ result<std::string> upstream_client::answer_challenge(
   return answer;
 }
 
+result<http_reply> upstream_client::exchange(
+  runtime::http_client& client,
+  const runtime::http_request& r) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) {
+      return fail(errc::unavailable, "the server stops");
+    }
+    sending_.insert(&client);
+  }
+  auto reply = client.send(r);
+  const std::lock_guard lock(mutex_);
+  sending_.erase(&client);
+  sent_.notify_all();
+  return reply;
+}
+
+void upstream_client::stop() {
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  while (!sending_.empty()) {
+    for (auto* client : sending_) {
+      client->cancel();
+    }
+    sent_.wait_for(lock, cancel_again);  // a client whose request was just beginning forgets it
+  }
+}
+
 result<http_reply>
 upstream_client::follow(const call& c, const std::string& url, const std::string& authorization) {
   auto at = url;
@@ -156,7 +185,7 @@ upstream_client::follow(const call& c, const std::string& url, const std::string
     }
     r.body_sink = c.take;
     r.no_local_address = i > 0 && !local_;
-    auto reply = client.send(r);
+    auto reply = exchange(client, r);
     if (reply && i == 0) {
       local_ = client.reached_local_address();
     }

@@ -5,9 +5,11 @@
 #include "storage/blob_store.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -43,6 +45,8 @@ public:
   /// Hands the bytes to `take` as they come; `false` from it ends the transfer with io_failed. Errors: blob_unknown, and as above.
   [[nodiscard]] messages::result<void>
   blob(const std::string& repository, const std::string& digest, sink take);
+  /// Ends what is under way in other threads, and waits for that; what is asked afterwards is unavailable.
+  void stop();
 
 private:
   struct call {
@@ -53,6 +57,10 @@ private:
     std::size_t bytes_max = 0;
   };
   messages::result<runtime::http_reply> send(const std::string& repository, const call& c);
+  /// A request that `stop` ends.
+  messages::result<runtime::http_reply> exchange(
+    runtime::http_client& client,
+    const runtime::http_request& r);
   messages::result<runtime::http_reply>
   follow(const call& c, const std::string& url, const std::string& authorization);
   messages::result<std::string> answer_challenge(
@@ -63,8 +71,11 @@ private:
   upstream_address address_;
   /// The upstream itself is on this machine or its link: then it may name others there.
   std::atomic<bool> local_{false};
-  std::mutex mutex_;
+  std::mutex mutex_;                                                // guards the rest
   std::map<std::string, std::string, std::less<>> authorizations_;  ///< by repository
+  std::set<runtime::http_client*> sending_;
+  std::condition_variable sent_;
+  bool stopped_ = false;
 };
 
 }  // namespace slipway::gateways

@@ -486,6 +486,9 @@ void node::impl::stop() {
   if (http) {
     http->stop(grace_ms);
   }
+  if (registry) {
+    registry->stop();
+  }
   hears_of_workers = nullptr;
   git->stop();
   if (building) {

@@ -91,7 +91,10 @@ class Upstream:
         h.send_header("Content-Length", str(len(body)))
         h.end_headers()
         if h.command != "HEAD":
-            h.wfile.write(body)
+            try:
+                h.wfile.write(body)
+            except OSError:
+                h.close_connection = True  # who asked went away
 
     def answer(self, h):
         path, _, query = h.path.partition("?")
@@ -118,7 +121,7 @@ class Upstream:
             self.reply(h, 307, Location=f"{self.other}/elsewhere/{last}")
         else:
             if "/blobs/" in path:
-                self.gate.wait(30)
+                self.gate.wait(120)
             self.reply(h, 200, self.bytes[name], Content_Type=self.types[name], Docker_Content_Digest=name)
 
     def count(self, part):
@@ -219,6 +222,41 @@ def fifty_requests_for_one_blob_are_one_fetch(w):
         thread.join()
     assert [a.text for a in answers] == ["wanted by many"] * 50, answers
     assert w.upstream.count("GET /v2/library/thing/blobs/" + layer) == 1, w.upstream.asked
+
+
+@check
+def a_slow_upstream_holds_up_neither_what_is_here_nor_another_upstream_nor_the_end_of_the_server(w):
+    name, here = w.upstream.image(b"here already", "here")
+    expect(w.get("manifests/here"), 200)
+    expect(w.get("blobs/" + here), 200)
+    _, elsewhere = w.far.image(b"of another", "other")
+    wanted = [w.upstream.add(b"wanted %d" % n, LAYER) for n in range(40)]
+    w.upstream.gate.clear()
+
+    def want(layer):
+        try:
+            w.get("blobs/" + layer, w.of("mirror/up/library/thing"))
+        except OSError:
+            pass  # the server stopped
+    threads = [threading.Thread(target=want, args=(layer,)) for layer in wanted]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: any(w.upstream.count("blobs/" + layer) for layer in wanted))
+        began = time.monotonic()
+        for what in ("manifests/here", "manifests/" + name, "blobs/" + here):
+            expect(w.get(what), 200)
+        far = w.of("mirror/far/library/thing")
+        assert expect(far.get("/v2/mirror/far/library/thing/blobs/" + elsewhere), 200).text == "of another"
+        assert w.server.stop() == 0, w.server.text()
+        assert time.monotonic() - began < 60, "it was waited for"
+    finally:
+        w.upstream.gate.set()
+        for thread in threads:
+            thread.join()
+        w.server.start(env={"SLIPWAY_REGISTRY_MIRRORS": w.settings})
+        w.api = w.server.login()
+        w.client = w.of("mirror/up/library/thing")
 
 
 @check
