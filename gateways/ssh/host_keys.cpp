@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -35,10 +36,18 @@ result<void> make(const std::string& file, ssh_keytypes_e type, int parameter) {
   if (ssh_pki_export_privkey_file(made, nullptr, nullptr, nullptr, passing.c_str()) != SSH_OK) {
     return fail(errc::io_failed, passing + ": an SSH host key cannot be written");
   }
-  if (::chmod(passing.c_str(), 0600) != 0 || ::rename(passing.c_str(), file.c_str()) != 0) {
-    return tl::unexpected(storage::from_errno(file, errno));
-  }
-  return {};
+  const auto written = storage::open_file(passing, O_WRONLY | O_CLOEXEC);
+  const bool kept = written && ::fchmod(written->get(), 0600) == 0
+                    && ::fdatasync(written->get()) == 0
+                    && ::rename(passing.c_str(), file.c_str()) == 0;
+  return kept ? result<void>{} : tl::unexpected(storage::from_errno(file, errno));
+}
+
+/// There is none, or one that a power cut left without a byte.
+bool is_missing(const std::string& file) {
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(file, failed);
+  return failed ? failed == std::errc::no_such_file_or_directory : size == 0;
 }
 
 }  // namespace
@@ -53,8 +62,7 @@ result<std::vector<std::string>> host_keys(const std::string& folder) {
   for (const auto& [name, type, parameter] :
        {kind{"ed25519", SSH_KEYTYPE_ED25519, 0}, kind{"ecdsa", SSH_KEYTYPE_ECDSA_P256, 256}}) {
     auto file = folder + "/ssh_host_" + name;
-    std::error_code failed;
-    if (!std::filesystem::exists(file, failed)) {
+    if (is_missing(file)) {
       if (auto ok = make(file, type, parameter); !ok) {
         return tl::unexpected(ok.error());
       }

@@ -17,7 +17,9 @@ namespace {
 
 constexpr int wait_ms_max = 1000;
 constexpr std::size_t piece_bytes = 32 * 1024;
-constexpr int pieces_per_step = 16;
+constexpr int pieces_per_step = 4;
+/// While keys are exchanged the library takes nothing, and does not say when it does again.
+constexpr int retry_ms = 20;
 constexpr int refused_status = 1;
 constexpr std::size_t command_bytes_max = 4096;
 
@@ -132,8 +134,9 @@ int ssh_connection::exec(ssh_channel handle, std::string command) {
   auto started = options_.exec({login_, std::move(command), c->git_protocol});
   if (started) {
     c->program = std::move(*started);
+    c->errors = std::move(c->program->remark);
   } else {
-    c->last_words = "slipway: " + started.error().detail + "\n";
+    c->errors = "slipway: " + started.error().detail + "\n";
   }
   return SSH_OK;
 }
@@ -147,6 +150,9 @@ void ssh_connection::say_goodbye(channel& c, int status) {
 
 /// From the client to the program; false when there was nothing to do.
 bool ssh_connection::take_input(channel& c) {
+  if (!c.program) {
+    return false;
+  }
   if (c.pending.empty()) {
     char bytes[piece_bytes];
     const int n = ssh_channel_read_nonblocking(c.handle, bytes, sizeof bytes, 0);
@@ -160,6 +166,12 @@ bool ssh_connection::take_input(channel& c) {
       return true;
     }
     c.pending.assign(bytes, static_cast<std::size_t>(n));
+    c.taken += c.pending.size();
+    if (c.taken > c.program->input_bytes_max) {
+      c.program.reset();
+      c.errors = "slipway: the request is larger than may be\n";
+      return false;
+    }
   }
   const auto n = ::write(c.program->input.get(), c.pending.data(), c.pending.size());
   if (n > 0) {
@@ -173,103 +185,112 @@ bool ssh_connection::take_input(channel& c) {
   return false;
 }
 
-/// From the program to the client, no more than the client has room for; false when there was nothing to do.
-bool ssh_connection::pump(channel& c, storage::unique_fd& from, bool is_errors) {
-  const auto room = ssh_channel_window_size(c.handle);
-  if (!from || room == 0) {
-    return false;
-  }
-  char bytes[piece_bytes];
-  const auto n = ::read(from.get(), bytes, std::min<std::size_t>(sizeof bytes, room));
-  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-    from.reset();
-    return false;
-  }
-  if (n < 0) {
-    return false;
-  }
-  const auto size = static_cast<std::uint32_t>(n);
-  const int sent = is_errors ? ssh_channel_write_stderr(c.handle, bytes, size)
-                             : ssh_channel_write(c.handle, bytes, size);
-  if (sent != static_cast<int>(n)) {
-    c.over = true;  // the client is gone
-  }
-  return !c.over;
+bool ssh_connection::is_behind() const {
+  return (static_cast<unsigned>(ssh_get_poll_flags(session_.get()))
+          & static_cast<unsigned>(SSH_WRITE_PENDING))
+         != 0;
 }
 
-void ssh_connection::step(channel& c) {
+/// From the program to the client, no more than the client has room for; false when there was nothing to do.
+bool ssh_connection::pump(channel& c, bool is_errors) {
+  auto& held = is_errors ? c.errors : c.output;
+  const std::size_t room = ssh_channel_window_size(c.handle);
+  if (c.over || room == 0) {
+    return false;
+  }
+  if (held.empty() && c.program) {
+    auto& from = is_errors ? c.program->errors : c.program->output;
+    char bytes[piece_bytes];
+    const auto n = from ? ::read(from.get(), bytes, std::min(sizeof bytes, room)) : -1;
+    if (from && (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))) {
+      from.reset();
+    }
+    held.assign(bytes, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  }
+  if (held.empty()) {
+    return false;
+  }
+  const auto size = static_cast<std::uint32_t>(std::min(held.size(), room));
+  const int sent = is_errors ? ssh_channel_write_stderr(c.handle, held.data(), size)
+                             : ssh_channel_write(c.handle, held.data(), size);
+  if (sent < 0) {
+    c.over = true;  // the client is gone
+    return false;
+  }
+  held.erase(0, static_cast<std::size_t>(sent));
+  return held.empty();
+}
+
+void ssh_connection::step(channel& c, bool behind) {
   if (ssh_channel_is_closed(c.handle) != 0) {
     c.over = true;
     return;
   }
-  if (c.asked && !c.program) {
-    ssh_channel_write_stderr(
-      c.handle,
-      c.last_words.data(),
-      static_cast<std::uint32_t>(c.last_words.size()));
-    say_goodbye(c, refused_status);
+  if (!c.asked) {
     return;
-  }
-  if (!c.program) {
-    return;
-  }
-  if (auto& remark = c.program->remark; !remark.empty()) {
-    ssh_channel_write_stderr(c.handle, remark.data(), static_cast<std::uint32_t>(remark.size()));
-    remark.clear();
   }
   bool more = true;
   for (int i = 0; more && i < pieces_per_step; ++i) {
     more = take_input(c);
-    more = pump(c, c.program->output, false) || more;
-    more = pump(c, c.program->errors, true) || more;
+    // The library would keep in memory what the client does not read.
+    more = (!behind && pump(c, false)) || more;
+    more = (!behind && pump(c, true)) || more;
   }
-  const auto status = c.program->status();
-  if (!c.over && status && !c.program->output && !c.program->errors) {
+  if (c.over || !c.output.empty() || !c.errors.empty()) {
+    return;
+  }
+  const auto status = c.program ? c.program->status() : refused_status;
+  if (status && (!c.program || (!c.program->output && !c.program->errors))) {
     say_goodbye(c, *status);
   }
 }
 
-void ssh_connection::wait() {
-  const auto flags = static_cast<unsigned>(ssh_get_poll_flags(session_.get()));
-  const bool sends = (flags & static_cast<unsigned>(SSH_WRITE_PENDING)) != 0;
+bool ssh_connection::wait() {
+  // As long as the client does not read, it is not listened to either: answers to what it asks would be kept in memory, too.
+  const bool behind = is_behind();
   std::vector<pollfd> waits{
-    {ssh_get_fd(session_.get()), static_cast<short>(POLLIN | (sends ? POLLOUT : 0)), 0}};
+    {ssh_get_fd(session_.get()), static_cast<short>(behind ? POLLOUT : POLLIN), 0}};
   const auto add = [&waits](int fd, short events) {
     if (fd >= 0) {
       waits.push_back({fd, events, 0});
     }
   };
+  int patience_ms = wait_ms_max;
   for (const auto& c : channels_) {
+    const bool room = !behind && ssh_channel_window_size(c.handle) > 0;
+    if (room && !(c.output.empty() && c.errors.empty())) {
+      patience_ms = retry_ms;
+    }
     if (!c.program) {
       continue;
     }
-    const bool room = ssh_channel_window_size(c.handle) > 0;
-    add(room ? c.program->output.get() : -1, POLLIN);
-    add(room ? c.program->errors.get() : -1, POLLIN);
+    add(room && c.output.empty() ? c.program->output.get() : -1, POLLIN);
+    add(room && c.errors.empty() ? c.program->errors.get() : -1, POLLIN);
     add(c.pending.empty() ? -1 : c.program->input.get(), POLLOUT);
     add(c.program->status() ? -1 : c.program->over(), POLLIN);
   }
-  (void)::poll(waits.data(), waits.size(), wait_ms_max);
+  const int ready = ::poll(waits.data(), waits.size(), patience_ms);
+  return ready > 0 && waits[0].revents != 0;
 }
 
 void ssh_connection::serve() {
   ssh_set_blocking(session_.get(), 0);
   bool ran = true;
   while (ssh_is_connected(session_.get()) != 0) {
-    // What runs has its own limits of time.
+    // What runs has its own limits of time; what it left behind has the connection's.
     const bool runs = std::any_of(channels_.begin(), channels_.end(), [](const auto& c) {
-      return c.program != nullptr;
+      return c.program && !c.program->status();
     });
     if (runs || ran) {
       deadline_ms_ = runs ? 0 : from_now(options_.limits.idle_seconds);
     }
     ran = runs;
-    wait();
-    if (ssh_event_dopoll(event_.get(), 0) == SSH_ERROR) {
+    if (wait() && ssh_event_dopoll(event_.get(), 0) == SSH_ERROR) {
       return;
     }
+    const bool behind = is_behind();
     for (auto& c : channels_) {
-      step(c);
+      step(c, behind);
     }
     for (auto it = channels_.begin(); it != channels_.end();) {
       if (it->over) {
@@ -308,7 +329,7 @@ int ssh_connection::on_shell(ssh_session, ssh_channel handle, void* user) {
     return SSH_ERROR;
   }
   c->asked = true;
-  c->last_words = self.options_.greeting + "\n";
+  c->errors = self.options_.greeting + "\n";
   return SSH_OK;
 }
 

@@ -37,23 +37,28 @@ private:
     ssh_channel handle = nullptr;
     std::unique_ptr<ssh::program> program;
     std::string git_protocol;
-    std::string pending;     ///< for the program's input
-    std::string last_words;  ///< for the user, when there is no program
-    bool asked = false;      ///< a command, once
-    bool drops = false;      ///< the program reads no more
-    bool over = false;       ///< nothing is left to do
+    std::string pending;      ///< for the program's input
+    std::string output;       ///< for the client, from here on
+    std::string errors;       ///< for the user; without a program, why
+    std::uint64_t taken = 0;  ///< bytes for the program
+    bool asked = false;       ///< a command, once
+    bool drops = false;       ///< the program reads no more
+    bool over = false;        ///< nothing is left to do
   };
 
   bool shake_hands();
   void serve();
-  void wait();
+  /// What was given to the library is not out yet.
+  [[nodiscard]] bool is_behind() const;
+  /// Whether the socket is to be looked at.
+  [[nodiscard]] bool wait();
   [[nodiscard]] int offer_key(const char* user, ssh_key key, char state);
   [[nodiscard]] ssh_channel open_channel();
   [[nodiscard]] int exec(ssh_channel handle, std::string command);
   [[nodiscard]] channel* find(ssh_channel handle);
-  void step(channel& c);
+  static void step(channel& c, bool behind);
   static bool take_input(channel& c);
-  static bool pump(channel& c, storage::unique_fd& from, bool is_errors);
+  static bool pump(channel& c, bool is_errors);
   static void say_goodbye(channel& c, int status);
 
   // Of libssh; `user` is the connection.

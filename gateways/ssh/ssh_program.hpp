@@ -4,6 +4,7 @@
 #include "messages/requester.hpp"
 #include "storage/posix_file.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,7 +33,8 @@ public:
   storage::unique_fd input;
   storage::unique_fd output;
   storage::unique_fd errors;
-  std::string remark;  ///< for the user, before anything else
+  std::string remark;                          ///< for the user, before anything else
+  std::uint64_t input_bytes_max = UINT64_MAX;  ///< with more it is ended
 
   /// A descriptor that is readable once it is over.
   [[nodiscard]] virtual int over() const = 0;

@@ -21,6 +21,7 @@
 #include <cstring>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -35,6 +36,7 @@ namespace {
 
 constexpr int tick_ms = 1000;
 constexpr int backlog = 64;
+constexpr int pause_ms = 100;           // when descriptors have run out
 constexpr int silence_ms_max = 60'000;  // bytes that nobody acknowledges
 /// No SHA-1, nothing that is weaker than what users may register (domain/ssh_key.hpp).
 constexpr const char* key_types =
@@ -139,7 +141,10 @@ result<void> server::bind() {
   for (const auto& file : *files) {
     ssh_key key = nullptr;
     if (ssh_pki_import_privkey_file(file.c_str(), nullptr, nullptr, nullptr, &key) != SSH_OK) {
-      return fail(errc::corrupt, file + ": is not an SSH host key");
+      return fail(
+        errc::corrupt,
+        file
+          + ": is not a readable SSH host key: bring it back from a backup, or remove it, and a new one is made");
     }
     // The library owns it from here on.
     ssh_bind_options_set(bind_.get(), SSH_BIND_OPTIONS_IMPORT_KEY, key);
@@ -181,6 +186,11 @@ void server::accept_one() {
   unique_fd socket(
     ::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
   if (!socket) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      runtime::log::warn("cannot accept an SSH connection", {{"what", std::strerror(errno)}});
+      pollfd stopped{wake_.get(), POLLIN, 0};
+      (void)::poll(&stopped, 1, pause_ms);
+    }
     return;
   }
   auto peer = text_of(from);
@@ -210,10 +220,15 @@ void server::admit(unique_fd socket, std::string peer) {
   c.peer = std::move(peer);
   c.socket = std::move(socket);
   c.deadline_ms = runtime::steady_ms() + std::int64_t{o_.limits.login_seconds} * 1000;
-  c.thread = std::thread([this, &c, s = std::move(session)]() mutable {
-    ssh_connection(std::move(s), c.peer, o_, keys_, c.deadline_ms).run();
-    c.over = true;
-  });
+  try {
+    c.thread = std::thread([this, &c, s = std::move(session)]() mutable {
+      ssh_connection(std::move(s), c.peer, o_, keys_, c.deadline_ms).run();
+      c.over = true;
+    });
+  } catch (const std::system_error& e) {
+    runtime::log::warn("no thread for an SSH connection", {{"what", e.what()}});
+    clients_.pop_back();
+  }
 }
 
 /// Cuts who is late and forgets who is gone.

@@ -1,10 +1,12 @@
 #include "tests/gateways/git/git_user.hpp"
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace slipway::tests {
 
@@ -26,6 +28,21 @@ std::string shell(const std::string& command) {
     out.pop_back();
   }
   return out;
+}
+
+few_descriptors::few_descriptors(std::size_t left) {
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+  rlimit few = before_;
+  few.rlim_cur = 256;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  while (auto fd = storage::unique_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))) {
+    taken_.push_back(std::move(fd));
+  }
+  taken_.resize(taken_.size() - left);
+}
+
+few_descriptors::~few_descriptors() {
+  (void)::setrlimit(RLIMIT_NOFILE, &before_);
 }
 
 }  // namespace slipway::tests

@@ -38,3 +38,14 @@ TEST_CASE("host keys are made once, readable by their owner only") {
   CHECK(text_of(made->at(1)) == before[1]);
   CHECK_FALSE(host_keys(folder.path() + "/nowhere"));
 }
+
+TEST_CASE("a host key that a power cut left empty is made again") {
+  const test::temp_folder folder;
+  const auto file = host_keys(folder.path())->at(0);
+  std::ofstream(file, std::ios::trunc).flush();
+  CHECK(host_keys(folder.path())->at(0) == file);
+  CHECK_THAT(text_of(file), Catch::Contains("PRIVATE KEY"));
+  std::ofstream(file, std::ios::trunc) << "another";
+  CHECK(host_keys(folder.path()));
+  CHECK(text_of(file) == "another");
+}
