@@ -74,8 +74,10 @@ struct git_gateway::call {
   asio::posix::stream_descriptor input;
   process_output output;
   std::string remark;
+  std::uint64_t taken_bytes_max;
   std::optional<runtime::gzip_inflater> inflater = {};
-  bool wanted = true;  ///< git still reads
+  bool wanted = true;       ///< git still reads
+  std::uint64_t taken = 0;  ///< by git
   std::uint64_t dropped = 0;
 
   call(exchange& exchange_, service what, git_sessions::session s)
@@ -84,7 +86,8 @@ struct git_gateway::call {
       process(std::move(s.process)),
       input(x.executor(), copy_of(process.input)),
       output(x.executor(), process.output),
-      remark(std::move(s.remark)) {
+      remark(std::move(s.remark)),
+      taken_bytes_max(s.input_bytes_max) {
     process.input.reset();  // or git would never see its end
     process.output.reset();
   }
@@ -168,9 +171,9 @@ awaitable<void> git_gateway::run(exchange& x, std::string slug, service what) {
   if (gzip) {
     c.inflater.emplace();
   }
-  const bool whole = co_await take_body(c);
-  if (!whole) {
-    co_return co_await x.respond(refusal(400, "the request did not come whole"));
+  auto refused = co_await take_body(c);
+  if (refused) {
+    co_return co_await x.respond(std::move(*refused));
   }
   boost::system::error_code ignored;
   c.input.close(ignored);
@@ -181,24 +184,24 @@ awaitable<void> git_gateway::run(exchange& x, std::string slug, service what) {
   co_await send_output(c);
 }
 
-/// The body goes to git; answers whether it came whole.
-awaitable<bool> git_gateway::take_body(call& c) {
+/// The body goes to git; answers why not, if it does not.
+awaitable<std::optional<response>> git_gateway::take_body(call& c) {
   std::vector<char> buffer(c.inflater ? inflate_bytes : read_bytes);
   std::string inflated;
   bool first = true;
   for (;;) {
     const auto n = co_await c.x.read_some(buffer);
-    if (!n) {
-      co_return false;
+    if (n && *n == 0 && (!c.inflater || c.inflater->finished())) {
+      co_return std::nullopt;
     }
-    if (*n == 0) {
-      co_return !c.inflater || c.inflater->finished();
+    if (!n || *n == 0) {
+      co_return refusal(400, "the request did not come whole");
     }
     std::string_view bytes(buffer.data(), *n);
     if (c.inflater) {
       inflated.clear();
       if (!c.inflater->feed(bytes, inflated, inflated_bytes_max)) {
-        co_return false;
+        co_return refusal(400, "the request is not the gzip it claims to be");
       }
       bytes = inflated;
     }
@@ -206,14 +209,14 @@ awaitable<bool> git_gateway::take_body(call& c) {
       c.remark.clear();
     }
     first = false;
-    const bool goes_on = co_await give(c, bytes);
-    if (!goes_on) {
-      co_return false;
+    co_await give(c, bytes);
+    if (c.taken > c.taken_bytes_max || c.dropped > dropped_bytes_max) {
+      co_return refusal(413, "the request is larger than may be");
     }
   }
 }
 
-awaitable<bool> git_gateway::give(call& c, std::string_view bytes) {
+awaitable<void> git_gateway::give(call& c, std::string_view bytes) {
   if (c.wanted) {
     boost::system::error_code ec;
     co_await asio::async_write(
@@ -222,10 +225,7 @@ awaitable<bool> git_gateway::give(call& c, std::string_view bytes) {
       asio::redirect_error(asio::use_awaitable, ec));
     c.wanted = !ec;
   }
-  if (!c.wanted) {
-    c.dropped += bytes.size();
-  }
-  co_return c.dropped <= dropped_bytes_max;
+  (c.wanted ? c.taken : c.dropped) += bytes.size();
 }
 
 awaitable<void> git_gateway::send_output(call& c) {

@@ -4,6 +4,7 @@
 #include "gateways/services.hpp"
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace slipway::gateways::git {
@@ -24,8 +25,8 @@ private:
   runtime::awaitable<void> run(runtime::exchange& x, std::string slug, service what);
   [[nodiscard]] session_request
   request_of(const runtime::exchange& x, std::string slug, service what) const;
-  static runtime::awaitable<bool> take_body(call& c);
-  static runtime::awaitable<bool> give(call& c, std::string_view bytes);
+  static runtime::awaitable<std::optional<runtime::response>> take_body(call& c);
+  static runtime::awaitable<void> give(call& c, std::string_view bytes);
   static runtime::awaitable<void> send_output(call& c);
 
   std::shared_ptr<const services> s_;

@@ -33,6 +33,7 @@ public:
   git_program(git_sessions::session session, std::shared_ptr<ending> end)
     : process_(std::move(session.process)), end_(std::move(end)) {
     remark = std::move(session.remark);
+    input_bytes_max = session.input_bytes_max;
     input = std::move(process_.input);
     output = std::move(process_.output);
     errors = std::move(process_.errors);

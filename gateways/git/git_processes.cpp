@@ -76,12 +76,23 @@ std::vector<std::string> environment_of(const git_start& what) {
   return all;
 }
 
+/// A few bytes may ask git for gigabytes: a delta says how large what it makes is.
+void limit_memory(std::uint64_t bytes_max) {
+  rlimit now{};
+  (void)::getrlimit(RLIMIT_DATA, &now);
+  now.rlim_cur = std::min<rlim_t>(bytes_max, now.rlim_max);
+  (void)::setrlimit(RLIMIT_DATA, &now);
+  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  (void)!::write(fd, "1000", 4);
+  ::close(fd);
+}
+
 [[noreturn]] void become(
   char* const* argv,
   char* const* environment,
   const int (&standard)[3],
   pid_t parent,
-  int nice) {
+  const git_start& what) {
   // SIGTERM and not SIGKILL: git takes half-received objects away on it.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   ::setpgid(0, 0);
@@ -99,8 +110,9 @@ std::vector<std::string> environment_of(const git_start& what) {
     ::dup2(standard[i], i);
   }
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
-  if (nice != 0) {
-    (void)::setpriority(PRIO_PROCESS, 0, nice);
+  limit_memory(what.memory_bytes_max);
+  if (what.nice != 0) {
+    (void)::setpriority(PRIO_PROCESS, 0, what.nice);
   }
   ::execvpe("git", argv, environment);
   ::_exit(127);
@@ -299,7 +311,7 @@ result<git_process> git_processes::start(git_start what) {
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const auto pid = ::fork();
   if (pid == 0) {
-    become(argv.pointers.data(), environment.pointers.data(), standard, parent, what.nice);
+    become(argv.pointers.data(), environment.pointers.data(), standard, parent, what);
   }
   const int failed = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -310,6 +322,11 @@ result<git_process> git_processes::start(git_start what) {
   made->number = ++keeper_->numbers;
   made->pid = pid;
   made->watch = unique_fd(runtime::watch_child(pid));
+  if (!made->watch) {
+    const auto why = storage::from_errno("git", errno);
+    (void)keeper::reap(*made);  // nobody would learn of its end
+    return tl::unexpected(why);
+  }
   made->ended = std::move(what.ended);
   made->deadline_ms = runtime::steady_ms() + std::chrono::milliseconds(what.time_max).count();
   git_process process;

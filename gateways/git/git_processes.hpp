@@ -29,6 +29,8 @@ struct git_start {
   std::vector<std::string> arguments;         ///< behind `git`
   std::vector<std::string> environment = {};  ///< `NAME=value`, beside what every git gets
   std::chrono::seconds time_max = std::chrono::hours(1);
+  /// What each of its processes may allocate; packs that it maps do not count. Twelve million objects fit, and two versions of a file of 1 GiB.
+  std::uint64_t memory_bytes_max = 3ULL << 30U;
   int nice = 0;
   bool hand_out_errors = false;  ///< else what it says is kept for `ended`
   /// Called once, on the keeper's thread, when the process and all that it started are gone. It must not block for long.
@@ -60,7 +62,8 @@ private:
 };
 
 /// Runs git and waits for it: one thread that starts nothing and forgets nobody. Programs get a clean environment (no configuration of the
-/// machine or a user), a process group of their own, and end with this server.
+/// machine or a user), a process group of their own, and end with this server. When the machine
+/// runs out of memory they go first.
 class git_processes {
 public:
   /// More than `running_max` at once are refused.

@@ -29,6 +29,8 @@ constexpr auto packing_time_max = std::chrono::hours(1);
 constexpr std::int64_t sweep_every_ms = 60'000;
 constexpr std::size_t packs_max = 20;  // each push leaves one
 constexpr int packing_nice = 15;
+/// Beside a pack: what a client wants and has, or which refs are to move.
+constexpr std::uint64_t talk_bytes_max = 64ULL << 20U;
 /// With less, whoever pushes is told.
 constexpr std::uint64_t room_low_bytes = 64ULL << 20U;
 
@@ -96,7 +98,7 @@ result<git_sessions::target> git_sessions::find(
 
 /// Given on the command line, so that no file of a repository has a say and what is here holds for all of them at once.
 std::vector<std::string> git_sessions::settings(std::uint64_t push_bytes_max) const {
-  const std::array<std::string, 18> all{
+  const std::array<std::string, 19> all{
     "core.hooksPath=" + repositories_.hooks(),
     "core.fsync=all",
     "core.bigFileThreshold=32m",
@@ -105,6 +107,7 @@ std::vector<std::string> git_sessions::settings(std::uint64_t push_bytes_max) co
     "gc.pruneExpire=12.hours.ago",  // a push may take four
     "gc.cruftPacks=true",
     "pack.threads=1",
+    "pack.windowMemory=256m",
     "receive.autogc=false",
     "receive.unpackLimit=1",
     "receive.maxInputSize=" + std::to_string(push_bytes_max),
@@ -167,7 +170,7 @@ result<git_sessions::session> git_sessions::start(session_request r) {
   if (!process) {
     return tl::unexpected(process.error());
   }
-  return session{std::move(*process), ""};
+  return session{std::move(*process), "", talk_bytes_max};
 }
 
 result<git_sessions::session> git_sessions::start_push(
@@ -231,7 +234,7 @@ result<git_sessions::session> git_sessions::start_push(
     (void)tickets_.close(ticket);  // nothing was started with it
     return tl::unexpected(process.error());
   }
-  return session{std::move(*process), std::move(remark)};
+  return session{std::move(*process), std::move(remark), options_.push_bytes_max + talk_bytes_max};
 }
 
 void git_sessions::sweep() {

@@ -52,6 +52,8 @@ public:
     git_process process;
     /// What the pusher is told before git says anything: room that runs out; "" = nothing.
     std::string remark;
+    std::uint64_t input_bytes_max =
+      0;  ///< git keeps much of what it is asked before it looks at it
   };
   /// Errors: unauthorized (no valid credential), not_found (no such fleet, or it may not be seen), forbidden, unavailable, io_failed,
   /// disk_full.

@@ -28,9 +28,16 @@ constexpr std::string_view passing = ".passing-";
 /// As git-receive-pack names what it has not accepted yet.
 constexpr std::string_view half_received = "tmp_objdir-incoming-";
 
+/// The hook has git's limit of memory. What a sanitizer sets aside would be more than that.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr const char* hook_begins = "#!/bin/sh\nulimit -S -d unlimited\n";
+#else
+constexpr const char* hook_begins = "#!/bin/sh\n";
+#endif
+
 result<void> write_hook(const std::string& folder, const char* name) {
   const auto text =
-    std::string("#!/bin/sh\nexec \"$SLIPWAY_HOOK_PROGRAM\" git-hook ") + name + "\n";
+    std::string(hook_begins) + "exec \"$SLIPWAY_HOOK_PROGRAM\" git-hook " + name + "\n";
   const auto path = folder + "/" + name;
   const auto passing_path = path + ".new";
   auto file = storage::open_file(passing_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);

@@ -118,6 +118,26 @@ TEST_CASE("a git that takes too long is ended") {
   CHECK(std::chrono::steady_clock::now() - began < 20s);
 }
 
+TEST_CASE("a git that wants more memory than it may have ends and says so") {
+  end_of end;
+  git_processes all(4);
+  auto what = alias("head -c 100M /dev/zero | git hash-object --stdin", end);
+  what.memory_bytes_max = 64U << 20U;
+  const auto process = all.start(std::move(what));
+  REQUIRE(process);
+  const auto told = end.wait();
+  CHECK(told.status != 0);
+  CHECK_THAT(told.complaint, Catch::Contains("Out of memory"));
+}
+
+TEST_CASE("programs of git go before the server when memory runs out") {
+  end_of end;
+  git_processes all(4);
+  const auto process = all.start(alias("cat /proc/self/oom_score_adj", end));
+  REQUIRE(process);
+  CHECK(read_all(process->output.get()) == "1000\n");
+}
+
 TEST_CASE("no more of git runs at once than may") {
   end_of first;
   end_of second;
@@ -132,6 +152,20 @@ TEST_CASE("no more of git runs at once than may") {
   one->stop();
   first.wait();
   CHECK(all.start(alias("true", third)));
+}
+
+TEST_CASE("a git whose end could not be seen is not started") {
+  end_of late;
+  git_processes all(4);
+  {
+    const tests::few_descriptors left(6);  // its pipes take them
+    const auto process = all.start(alias("sleep 300", late));
+    REQUIRE_FALSE(process);
+    CHECK(process.error().code == messages::errc::io_failed);
+  }
+  CHECK(all.running() == 0);
+  CHECK(all.start(alias("true", late)));
+  late.wait();
 }
 
 TEST_CASE("stopping ends what runs and tells it before it returns") {

@@ -3,12 +3,15 @@
 
 import base64
 import glob
+import gzip
+import hashlib
 import os
 import socket
 import subprocess
 import sys
 import time
 import unittest
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -17,6 +20,37 @@ from support.slipwayd import Slipwayd, wait_until  # noqa: E402
 from support.tenant import Tenant  # noqa: E402
 
 MIB = 1 << 20
+
+
+def pack_of_a_bomb():
+    """16 KB: a file of 16 MiB, and one that is made of it 512 times over."""
+    def varint(n):
+        out = bytearray()
+        while n > 127:
+            out.append(n & 127 | 128)
+            n >>= 7
+        return bytes(out + bytes([n]))
+
+    def entry(kind, data, base=b""):
+        size = len(data)
+        head = bytearray([kind << 4 | size & 15])
+        size >>= 4
+        while size:
+            head[-1] |= 128
+            head.append(size & 127)
+            size >>= 7
+        return bytes(head) + base + zlib.compress(data, 9)
+
+    size, copies = 16 * MIB - 1, 512
+    base = bytes(size)
+    name = hashlib.sha1(b"blob %d\0" % size + base).digest()
+    delta = varint(size) + varint(size * copies) + copies * (b"\xf0" + size.to_bytes(3, "little"))
+    pack = b"PACK" + (2).to_bytes(4, "big") + (2).to_bytes(4, "big") + entry(3, base) + entry(7, delta, name)
+    return pack + hashlib.sha1(pack).digest()
+
+
+def packet(text):
+    return b"%04x" % (len(text) + 4) + text
 
 
 class World:
@@ -88,6 +122,8 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.folder = Folder()
         self.addCleanup(self.folder.remove)
+        for client in (self.world.admin, self.world.ann.api):
+            client.close()  # the server may have: the test before may have been long
 
     def given_work(self, url):
         self.folder.given_project()
@@ -248,6 +284,26 @@ class Http(Transports, Case):
         broken = {**kind, "Content-Encoding": "gzip"}
         self.assertEqual(self.raw("POST", at + "/git-upload-pack", broken, b"0000").status, 400)
 
+    def test_a_small_pack_that_wants_gigabytes_is_refused(self):
+        move = b"0" * 40 + b" " + b"1" * 40 + b" refs/heads/bomb\0report-status side-band-64k\n"
+        answer = self.raw("POST", f"/git/{self.world.slug}.git/git-receive-pack",
+                          {"Content-Type": "application/x-git-receive-pack-request"},
+                          packet(move) + b"0000" + pack_of_a_bomb())
+        self.assertEqual(answer.status, 200)
+        self.assertIn("ut of memory", answer.text)
+        self.assertIn("ng refs/heads/bomb", answer.text)
+
+    def test_a_request_without_an_end_is_refused(self):
+        self.given_work(self.address())
+        self.push("main", "--force", check=True)
+        ask = packet(b"want " + self.folder.head().encode() + b" ofs-delta\n") + b"0000"
+        ask += packet(b"have " + b"1" * 40 + b"\n") * 1_600_000  # 80 MB; they come as 240 KB
+        answer = self.raw("POST", f"/git/{self.world.slug}.git/git-upload-pack",
+                          {"Content-Type": "application/x-git-upload-pack-request", "Content-Encoding": "gzip"},
+                          gzip.compress(ask, 1))
+        self.assertEqual(answer.status, 413)
+        wait_until(lambda: not self.world.programs(), 60)
+
     def test_large_requests_of_many_refs_come_compressed(self):
         self.given_work(self.address())
         for i in range(40):
@@ -285,6 +341,74 @@ class Ssh(Transports, Case):
     def ssh(self, *command, name="key", options=()):
         words = self.folder.ssh_words(name) + ["-p", str(self.world.server.ssh_port), *options, "git@127.0.0.1", *command]
         return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+
+    def test_keys_are_exchanged_anew_while_a_repository_is_cloned_and_pushed(self):
+        self.folder.ssh += " -o RekeyLimit=1M"
+        self.given_work(self.address())
+        self.folder.write("big", os.urandom(8 * MIB))
+        self.folder.commit()
+        self.push("main:anew", check=True)
+        self.folder.git("clone", "-q", "-b", "anew", self.address(), "copy")
+        self.assertEqual(self.folder.head(at="copy"), self.folder.head())
+
+    def test_what_a_client_does_not_read_stays_with_git(self):
+        self.given_work(self.address())
+        self.folder.write("big", os.urandom(8 * MIB))
+        self.folder.commit()
+        self.push("main:large", check=True)
+        # Between the client and the server, with little room for what comes.
+        proxy = self.folder.write("proxy.py", """
+import os, select, socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # or the server's kernel has room for megabytes
+s.connect(("127.0.0.1", int(sys.argv[1])))
+came = 0
+while True:
+    for one in select.select([0, s] if came < 100_000 else [0], [], [])[0]:
+        data = os.read(0, 4096) if one == 0 else s.recv(4096)
+        if not data:
+            sys.exit()
+        if one == 0:
+            s.sendall(data)
+        else:
+            came += len(data)
+            os.write(1, data)
+""", at="")
+        ssh = self.folder.ssh + f" -o ProxyCommand='{sys.executable} {proxy} {self.world.server.ssh_port}'"
+        process = subprocess.Popen(
+            ["git", "clone", "-q", "-b", "large", self.address(), "copy"], cwd=self.folder.path,
+            env={**self.folder.environment(), "GIT_SSH_COMMAND": ssh}, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_until(lambda: self.written_by_git() > 100_000, 60)
+        for _ in range(20):
+            self.assertLess(self.written_by_git(), MIB)
+            time.sleep(0.1)
+
+    def written_by_git(self):
+        """Bytes that the git of a fetch from this server has given away."""
+        for path in glob.glob("/proc/[0-9]*"):
+            try:
+                with open(path + "/cmdline", "rb") as words, open(path + "/io", "rb") as numbers:
+                    words = words.read()
+                    if self.world.server.folder.encode() in words and b"\0upload-pack\0" in words:
+                        return int(numbers.read().split(b"wchar: ")[1].split()[0])
+            except OSError:
+                continue
+        return 0
+
+    def test_a_request_without_an_end_is_refused(self):
+        self.given_work(self.address())
+        self.push("main:asked", check=True)
+        ask = packet(b"want " + self.folder.head().encode() + b" ofs-delta\n") + b"0000"
+        process = subprocess.Popen(
+            [*self.folder.ssh_words(), "-p", str(self.world.server.ssh_port), "git@127.0.0.1",
+             f"git-upload-pack '{self.world.slug}'"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _, err = process.communicate(ask + packet(b"have " + b"1" * 40 + b"\n") * 1_600_000, timeout=120)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(b"the request is larger than may be", err)
 
     def test_keys_of_every_kind_log_in_under_any_name(self):
         self.given_work(self.address())
