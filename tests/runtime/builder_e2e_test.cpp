@@ -220,6 +220,17 @@ TEST_CASE("a step that needs more memory than it may fails") {
   CHECK_FALSE(end.may_retry);
 }
 
+TEST_CASE("a project with build secrets is refused by a worker with dockerd") {
+  dockerd_world w;
+  auto order = order_of(22, "RUN cat /run/secrets/x");
+  order.plan.secrets = {{"", ".balena/secrets/x", "x"}};
+  w.core.run(order, {{"Dockerfile", "replaced\n"}, {".balena/secrets/x", "secret"}});
+  const auto end = w.core.ended(22);
+  CHECK(end.error.find("the engine of this worker cannot") != std::string::npos);
+  CHECK_FALSE(end.may_retry);
+  CHECK(w.core.output(22).find("Step") == std::string::npos);
+}
+
 TEST_CASE("a killed worker leaves nothing running, and the next one removes the rest") {
   dockerd_world w;
   w.core.run(order_of(30, "RUN echo begun; sleep 300"), project);
