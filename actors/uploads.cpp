@@ -19,7 +19,6 @@ using messages::fail;
 using messages::result;
 
 constexpr std::size_t sweep_batch = 1000;
-constexpr const char* too_many = "too many uploads under way";
 
 using open_atom = caf::atom_constant<caf::atom("open")>;
 using sweep_atom = caf::atom_constant<caf::atom("sweep")>;
@@ -44,14 +43,21 @@ struct upload_directory_state {
   caf::result<T> forward(Atom what, const std::string& id, const std::string& repository);
   result<upload_actor> find(const std::string& id, const std::string& repository);
   upload_actor start(const std::string& id, const std::string& repository, bool fresh);
+  [[nodiscard]] result<void> check_room(const std::string& repository) const;
   void ended(const caf::actor_addr& who);
   void sweep();
+
+  struct place {
+    std::string id;
+    std::string repository;
+  };
 
   upload_directory_actor::stateful_pointer<upload_directory_state> self = nullptr;
   std::shared_ptr<const upload_context> context;
   upload_limits limits;
   std::unordered_map<std::string, upload_actor> sessions;
-  std::unordered_map<caf::actor_addr, std::string> ids;
+  std::unordered_map<caf::actor_addr, place> places;
+  std::unordered_map<std::string, std::size_t> of_repository;
 };
 
 upload_directory_state::~upload_directory_state() {
@@ -61,8 +67,8 @@ upload_directory_state::~upload_directory_state() {
 }
 
 caf::result<std::string> upload_directory_state::open(const std::string& repository) {
-  if (sessions.size() >= limits.sessions_max) {
-    return to_caf({errc::too_many_requests, too_many});
+  if (auto room = check_room(repository); !room) {
+    return to_caf(room.error());
   }
   auto id = runtime::random_hex(32);
   auto reply = self->make_response_promise<std::string>();
@@ -79,8 +85,21 @@ upload_directory_state::start(const std::string& id, const std::string& reposito
   auto session = self->spawn(upload, context, id, repository, fresh);
   self->monitor(session);
   sessions[id] = session;
-  ids[caf::actor_cast<caf::actor_addr>(session)] = id;
+  places[caf::actor_cast<caf::actor_addr>(session)] = {id, repository};
+  ++of_repository[repository];
   return session;
+}
+
+/// For one more session: a client that opens upload after upload takes the places of its repository, not everybody's.
+result<void> upload_directory_state::check_room(const std::string& repository) const {
+  const auto one = of_repository.find(repository);
+  if (sessions.size() >= limits.sessions_max) {
+    return fail(errc::too_many_requests, "too many uploads under way");
+  }
+  if (one != of_repository.end() && one->second >= limits.sessions_of_one_max) {
+    return fail(errc::too_many_requests, "too many uploads under way in this repository");
+  }
+  return {};
 }
 
 /// Looks for the row here, so that an id that was made up costs a read and no session.
@@ -97,8 +116,8 @@ result<upload_actor> upload_directory_state::find(
   if (record->repository != repository) {
     return fail(errc::upload_unknown, "no upload " + id);
   }
-  if (sessions.size() >= limits.sessions_max) {
-    return fail(errc::too_many_requests, too_many);
+  if (auto room = check_room(repository); !room) {
+    return tl::unexpected(room.error());
   }
   return start(id, repository, false);
 }
@@ -114,15 +133,19 @@ upload_directory_state::forward(Atom what, const std::string& id, const std::str
 }
 
 void upload_directory_state::ended(const caf::actor_addr& who) {
-  const auto id = ids.find(who);
-  if (id == ids.end()) {
+  const auto known = places.find(who);
+  if (known == places.end()) {
     return;
   }
-  const auto session = sessions.find(id->second);
+  const auto& [id, repository] = known->second;
+  const auto session = sessions.find(id);
   if (session != sessions.end() && session->second.address() == who) {
     sessions.erase(session);
   }
-  ids.erase(id);
+  if (const auto count = of_repository.find(repository); --count->second == 0) {
+    of_repository.erase(count);
+  }
+  places.erase(known);
 }
 
 void upload_directory_state::sweep() {

@@ -40,8 +40,9 @@ private:
 struct upload_limits {
   std::size_t sessions_max =
     4096;  ///< in memory; at the limit others, new or from disk, are refused: too_many_requests
-  std::chrono::seconds idle_max{600};   ///< then a session leaves memory and its bytes stay
-  std::chrono::seconds expiry{86'400};  ///< then the bytes go as well
+  std::size_t sessions_of_one_max = 512;  ///< of these in one repository
+  std::chrono::seconds idle_max{600};     ///< then a session leaves memory and its bytes stay
+  std::chrono::seconds expiry{86'400};    ///< then the bytes go as well
   std::chrono::seconds sweep_every{3600};
   std::chrono::seconds answer_max{10};  ///< a session that answers later counts as down: timed_out
 };

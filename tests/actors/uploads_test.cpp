@@ -261,6 +261,24 @@ TEST_CASE("a writer that is lent later than the request waited for it comes back
   CHECK(s.lend(id));
 }
 
+TEST_CASE("the uploads of one repository leave places for others") {
+  const test::temp_folder folder;
+  actors::upload_limits limits;
+  limits.sessions_of_one_max = 2;
+  server s(folder.path(), limits);
+  const auto first = s.open("app").value();
+  REQUIRE(s.open("app"));
+  CHECK(s.open("app").error().code == errc::too_many_requests);
+  CHECK(s.open("other"));
+  REQUIRE(s.cancel(first));
+  const auto third = s.open("app").value();
+  CHECK(s.open("app").error().code == errc::too_many_requests);
+  s.advance(601s);  // all leave memory, and one comes back
+  CHECK(s.offset(third) == 0U);
+  CHECK(s.open("app"));
+  CHECK(s.open("app").error().code == errc::too_many_requests);
+}
+
 TEST_CASE("made-up upload ids are unknown uploads") {
   const test::temp_folder folder;
   server s(folder.path());

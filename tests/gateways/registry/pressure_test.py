@@ -85,6 +85,17 @@ def large_manifests_that_do_not_end_hold_a_few_places_and_no_others(server, r):
     wait_until(lambda: large() == 400)
 
 
+@check
+def uploads_that_one_client_opens_and_leaves_take_no_places_of_others(server, r):
+    opened = 0
+    while (answer := r.http.post(r.path + "/blobs/uploads/")).status == 202:
+        opened += 1
+        assert opened < 5000, "there is no limit"
+    assert answer.status == 429, answer
+    other = Repository(server, new_tenant(server, server.login()))
+    other.push(b"beside %d uploads" % opened)
+
+
 def main():
     server = Slipwayd()
     try:
