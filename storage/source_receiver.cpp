@@ -15,6 +15,7 @@ using messages::fail;
 namespace {
 
 constexpr std::size_t buffer_bytes = 1U << 20U;
+constexpr std::uint64_t ask_bytes = 64U << 20U;
 
 /// libarchive converts names by the thread's locale. In this one UTF-8 stays what it is.
 class utf8_names {
@@ -239,7 +240,7 @@ messages::result<void> source_receiver::write(std::string_view text) {
     if (auto flushed = flush(); !flushed) {
       return flushed;
     }
-    return write_at(file.get(), bytes, text);
+    return put(bytes, text);
   }
   buffer_ += text;
   bytes += text.size();
@@ -248,9 +249,19 @@ messages::result<void> source_receiver::write(std::string_view text) {
 
 messages::result<void> source_receiver::flush() {
   auto offset = bytes - buffer_.size();
-  auto written = write_at(file.get(), offset, buffer_);
+  auto written = put(offset, buffer_);
   buffer_.clear();
   return written;
+}
+
+messages::result<void> source_receiver::put(std::uint64_t& offset, std::string_view text) {
+  if (limits_.go_on && offset - asked_at_ >= ask_bytes) {
+    asked_at_ = offset;
+    if (auto may = limits_.go_on(); !may) {
+      return may;
+    }
+  }
+  return write_at(file.get(), offset, text);
 }
 
 /// Zeros: a few are written, many are a hole in the file.

@@ -36,11 +36,13 @@ private:
   // The file, written at its end through a buffer.
   [[nodiscard]] messages::result<void> write(std::string_view text);
   [[nodiscard]] messages::result<void> flush();
+  [[nodiscard]] messages::result<void> put(std::uint64_t& offset, std::string_view text);
   [[nodiscard]] messages::result<void> skip(std::uint64_t zeros);
 
   source_limits limits_;
   std::size_t entries_ = 0;
   std::string buffer_;
+  std::uint64_t asked_at_ = 0;  ///< bytes, when `go_on` was asked last
 };
 
 }  // namespace slipway::storage

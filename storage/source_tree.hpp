@@ -21,6 +21,8 @@ struct source_limits {
   std::size_t path_bytes_max = 1024;
   std::size_t paths_bytes_max = 64U << 20U;  ///< of all entries: they are held in memory
   std::size_t text_bytes_max = 1U << 20U;    ///< of a file that is read as text
+  /// May more be written? Asked for each further 64 MiB; an error of it ends the reception. Unset = always.
+  std::function<messages::result<void>()> go_on = {};
 };
 
 /// Where bytes come from: fills the buffer, returns bytes, 0 = end, -1 = give up.

@@ -229,7 +229,7 @@ awaitable<void> builder_gateway::git_settle(exchange& x) {
 
 awaitable<void> builder_gateway::take(order o) {
   auto& x = o.x;
-  auto body = co_await p_.intake.receive(x);
+  auto body = co_await p_.intake.receive(x, o.by.actor);
   if (!body) {
     const auto code = body.error().code;
     auto refused = code == errc::timed_out || code == errc::invalid_argument

@@ -1,7 +1,7 @@
 #include "gateways/builder/source_intake.hpp"
 
-#include "gateways/counted_slot.hpp"
 #include "gateways/registry/completion.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/crypto.hpp"
 #include "storage/posix_file.hpp"
 
@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <memory>
 #include <vector>
 
 namespace slipway::gateways::builder {
@@ -49,17 +48,68 @@ result<std::unique_ptr<source_intake>> source_intake::open(options o) {
   return std::unique_ptr<source_intake>(new source_intake(std::move(o)));
 }
 
+source_intake::source_intake(options o) : o_(std::move(o)) {
+  o_.limits.go_on = [this] { return may_go_on(); };
+}
+
 source_intake::~source_intake() {
+  stop();
+}
+
+void source_intake::stop() {
+  stopping_ = true;
   pool_.join();
 }
 
-awaitable<result<std::string>> source_intake::receive(runtime::exchange& x) {
-  const counted_slot slot(bodies_, bodies_max);
-  if (!slot) {
-    co_return fail(errc::too_many_requests, "too many sources arrive at once: try again");
+result<void> source_intake::may_go_on() const {
+  if (stopping_) {
+    return fail(errc::unavailable, "the server stops");
   }
-  temporary body{o_.folder + "/" + runtime::random_hex(32) + ".body"};
-  auto file = storage::open_file(body.file, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  return o_.room ? o_.room() : result<void>{};
+}
+
+arrived_body::~arrived_body() {
+  ::unlink(file_.c_str());
+  leave_();
+}
+
+result<source_intake::body> source_intake::enter(std::int64_t actor) {
+  const std::lock_guard lock(mutex_);
+  auto& own = by_actor_[actor];
+  if (own >= bodies_of_one_max || bodies_ >= bodies_max) {
+    const bool full = bodies_ >= bodies_max;
+    if (own == 0) {
+      by_actor_.erase(actor);
+    }
+    return fail(
+      errc::too_many_requests,
+      full ? "too many sources arrive at once: try again"
+           : "you send " + std::to_string(bodies_of_one_max) + " sources already: try again");
+  }
+  ++own;
+  ++bodies_;
+  return std::make_shared<arrived_body>(
+    o_.folder + "/" + runtime::random_hex(32) + ".body",
+    [this, actor] { leave(actor); });
+}
+
+void source_intake::leave(std::int64_t actor) {
+  const std::lock_guard lock(mutex_);
+  --bodies_;
+  if (const auto it = by_actor_.find(actor); --it->second == 0) {
+    by_actor_.erase(it);
+  }
+}
+
+awaitable<result<source_intake::body>> source_intake::receive(
+  runtime::exchange& x,
+  std::int64_t actor) {
+  auto entered = enter(actor);
+  if (!entered) {
+    co_return entered;
+  }
+  const auto until = runtime::steady_ms() + o_.body_ms_max;
+  auto file = storage::open_file((*entered)->file(), O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!file) {
     co_return tl::unexpected(file.error());
   }
@@ -67,9 +117,9 @@ awaitable<result<std::string>> source_intake::receive(runtime::exchange& x) {
   std::uint64_t size = 0;
   std::uint64_t looked_at = 0;
   for (;;) {
-    if (o_.room && size >= looked_at) {
-      if (auto room = o_.room(); !room) {
-        co_return tl::unexpected(room.error());
+    if (size >= looked_at) {
+      if (auto may = may_go_on(); !may) {
+        co_return tl::unexpected(may.error());
       }
       looked_at = size + look_at_disk_every;
     }
@@ -79,6 +129,11 @@ awaitable<result<std::string>> source_intake::receive(runtime::exchange& x) {
     }
     if (*n == 0) {
       break;
+    }
+    if (runtime::steady_ms() > until) {
+      co_return fail(
+        errc::timed_out,
+        "the source took longer than " + std::to_string(o_.body_ms_max / 60'000) + " minutes");
     }
     if (size + *n > o_.body_bytes_max) {
       co_return fail(
@@ -90,30 +145,29 @@ awaitable<result<std::string>> source_intake::receive(runtime::exchange& x) {
       co_return tl::unexpected(written.error());
     }
   }
-  body.keep = true;
-  co_return body.file;
+  co_return entered;
 }
 
-awaitable<source_intake::planned> source_intake::plan(
-  std::string body,
-  domain::project_target target) {
-  std::function<planned()> work = [this, body = std::move(body), target = std::move(target)] {
-    return unpack(body, target);
+awaitable<source_intake::planned> source_intake::plan(body from, domain::project_target target) {
+  std::function<planned()> work = [this, from = std::move(from), target = std::move(target)] {
+    return unpack(from->file(), target);
   };
   co_return co_await run_on<planned>(pool_, std::move(work));
 }
 
 source_intake::planned source_intake::unpack(
-  const std::string& body,
+  const std::string& from,
   const domain::project_target& target) {
-  const temporary input{body};
-  auto from = storage::open_file(body, O_RDONLY);
-  if (!from) {
-    return {tl::unexpected(from.error())};
+  auto file = storage::open_file(from, O_RDONLY);
+  if (!file) {
+    return {tl::unexpected(file.error())};
   }
-  const auto read = [fd = from->get()](char* to, std::size_t size) -> std::ptrdiff_t {
+  const auto read = [this, fd = file->get()](char* to, std::size_t size) -> std::ptrdiff_t {
     ssize_t n = 0;
     do {
+      if (stopping_) {
+        return -1;
+      }
       n = ::read(fd, to, size);
     } while (n < 0 && errno == EINTR);
     return n;

@@ -161,13 +161,14 @@ void side::start_embedded() {
 
 /// The bus lets in whom the rows name, and nobody whom they name no more.
 void side::admit_workers() {
+  // Held while the rows are read: who reads them last decides.
+  const std::lock_guard lock(workers_mutex_);
   std::map<std::string, std::string> wanted;
   const auto& b = get().builder;
   p_.world->store.rows->view()->scan(b.resource, 0, [&](const messages::row& r) {
     wanted[as_text(field(r, b.name))] = as_text(field(r, b.public_key));
     return true;
   });
-  const std::lock_guard lock(workers_mutex_);
   for (const auto& [name, key] : workers_) {
     if (!wanted.contains(name)) {
       bus_->forbid(name);
@@ -194,6 +195,9 @@ void side::committed(std::span<const messages::log_record> records) {
 }
 
 void side::stop() {
+  if (intake_) {
+    intake_->stop();
+  }
   if (embedded_) {
     embedded_->stop();
     embedded_.reset();

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import tarfile
+import threading
 import time
 import unittest
 
@@ -269,6 +270,66 @@ class Builds(unittest.TestCase):
         bomb += "services: *j\n"
         push = Push(self.ann, project({"docker-compose.yml": bomb}))
         self.assertTrue(push.rest()[0]["isError"])
+
+    def test_one_user_sends_four_sources_at_once_and_keeps_nobody_else_from_it(self):
+        held = []
+
+        def begin(tenant):
+            connection = http.client.HTTPConnection("127.0.0.1", SERVER.port, timeout=30)
+            held.append(connection)
+            connection.putrequest("POST", query(tenant))
+            connection.putheader("Authorization", "Bearer " + tenant.api.token)
+            connection.putheader("Content-Length", "1000000")
+            connection.endheaders(b"x")
+        def bodies():
+            return sum(name.endswith(".body") for name in os.listdir(folder))
+        folder = os.path.join(SERVER.folder, "data", "builds", "sources")
+        try:
+            for n in range(1, 5):
+                begin(self.ann)
+                wait_until(lambda: bodies() == n)
+            refused = self.ann.api.send("POST", query(self.ann, headless="true"), raw=project())
+            self.assertEqual(refused.status, 429)
+            self.assertIn("you send 4 sources already", refused.text)
+            taken = self.bob.api.send("POST", query(self.bob, headless="true"), raw=project())
+            self.assertIs(taken.json["started"], True)
+            self.bob.api.patch(f"/v7/release({taken.json['releaseId']})", {"status": "cancelled"})
+        finally:
+            for connection in held:
+                connection.close()
+        wait_until(lambda: bodies() == 0)
+        again = self.ann.api.send("POST", query(self.ann, headless="true"), raw=project())
+        self.assertIs(again.json["started"], True)
+        self.ann.api.patch(f"/v7/release({again.json['releaseId']})", {"status": "cancelled"})
+
+    def test_a_stop_does_not_wait_for_a_source_that_is_unpacked(self):
+        # 7 GiB of comments about empty files: they take half a minute to read and no room on the disk.
+        said = io.BytesIO()
+        with tarfile.open(fileobj=said, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            member = tarfile.TarInfo("a")
+            member.pax_headers = {"comment": "x" * 900_000}
+            tar.addfile(member)
+            entry = said.getvalue()[:tar.offset]
+        body = gzip.compress(entry) * 8_000
+        server = Slipwayd().start(env={"SLIPWAY_BUILDER_ENGINE": "none"})
+        try:
+            tenant = Tenant(server, server.login())
+
+            def push():
+                try:
+                    tenant.api.send("POST", query(tenant, headless="true"), raw=body)
+                except (OSError, http.client.HTTPException):
+                    pass  # the server cuts what it cannot finish
+            pusher = threading.Thread(target=push)
+            pusher.start()
+            folder = os.path.join(server.folder, "data", "builds", "sources")
+            wait_until(lambda: any(name.endswith(".tar") for name in os.listdir(folder)))
+            before = time.monotonic()
+            self.assertEqual(server.stop(), 0, server.text())
+            self.assertLess(time.monotonic() - before, 15)
+            pusher.join()
+        finally:
+            server.remove()
 
     def test_a_restart_ends_builds_that_were_under_way(self):
         server = Slipwayd().start(env={"SLIPWAY_BUILDER_ENGINE": "none"})

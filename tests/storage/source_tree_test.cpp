@@ -616,6 +616,26 @@ TEST_CASE("a map of holes without an end is refused soon and with bounded memory
   CHECK(peak_kib() - before < 128 * 1024);
 }
 
+TEST_CASE("whether more may be written is asked while a source is unpacked") {
+  const place p;
+  auto left = tar_header({tar_kind::file, 0644, 0, 1U << 30U, "f", ""});
+  std::uint64_t read = 0;
+  const byte_source from = [&](char* to, std::size_t n) -> std::ptrdiff_t {
+    std::fill_n(to, n, '\0');
+    const auto head = left.copy(to, n);
+    left.erase(0, head);
+    read += n;
+    return static_cast<std::ptrdiff_t>(n);
+  };
+  source_limits limits;
+  limits.go_on = [] { return messages::fail(errc::disk_full, "no room"); };
+  const auto r = source_tree::receive(from, p.file, limits);
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code == errc::disk_full);
+  CHECK(read < (70U << 20U));
+  CHECK(std::filesystem::is_empty(p.folder.path()));
+}
+
 TEST_CASE("a source is packed once or not at all") {
   const place p;
   tar_maker tar;
