@@ -183,6 +183,13 @@ void router::unlock(const messages::row& user) {
   impl_->accounts.unlock(user);
 }
 
+void router::stop() {
+  impl_->resources.stop();
+  if (impl_->assets) {
+    impl_->assets->stop();
+  }
+}
+
 void router::sweep() {
   impl_->devices.sweep();
   if (impl_->assets) {

@@ -46,6 +46,8 @@ public:
   void unlock(const messages::row& user);
   /// Housekeeping; to be called every few seconds.
   void sweep();
+  /// Waits for what requests left under way on other threads. Before the HTTP server goes: it is told to it.
+  void stop();
 
 private:
   struct impl;

@@ -32,7 +32,9 @@ public:
   static constexpr int of_all_max = 64;
 
   query_runner() = default;
-  ~query_runner() { pool_.join(); }
+  ~query_runner() { stop(); }
+  /// Waits for queries under way.
+  void stop() { pool_.join(); }
   query_runner(const query_runner&) = delete;
   query_runner& operator=(const query_runner&) = delete;
 

@@ -18,6 +18,9 @@ public:
   runtime::awaitable<void>
   handle(runtime::exchange& x, std::string_view version, std::string_view path);
 
+  /// Waits for queries under way.
+  void stop() { queries_.stop(); }
+
 private:
   struct call;
   struct target;

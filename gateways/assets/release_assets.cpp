@@ -80,6 +80,10 @@ release_assets::release_assets(std::shared_ptr<const services> s, asset_store& s
   : s_(std::move(s)), store_(store) {}
 
 release_assets::~release_assets() {
+  stop();
+}
+
+void release_assets::stop() {
   pool_.join();
 }
 

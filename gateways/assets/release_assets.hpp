@@ -26,6 +26,8 @@ public:
 
   release_assets(std::shared_ptr<const services> s, asset_store& store);
   ~release_assets();
+  /// Waits for what is being written.
+  void stop();
 
   /// Whether a request to `/v7/<path>` is one for here: a form for a release asset, or a step of an upload in parts. All others are
   /// the resource model's.

@@ -486,6 +486,10 @@ void node::impl::stop() {
   if (http) {
     http->stop(grace_ms);
   }
+  // Pools of theirs tell requests in the server's queues what these wait for, so they end before it is gone.
+  if (router) {
+    router->stop();
+  }
   if (registry) {
     registry->stop();
   }
@@ -509,6 +513,7 @@ void node::impl::stop() {
     services->slow->join();
   }
   sweeper.reset();
+  services->slow.reset();  // with what waited in its queue
   if (system) {
     logs->stop(*system);
   }
