@@ -95,19 +95,21 @@ result<void> guard_build_networks(const std::vector<std::string>& blocked) {
   return jump(engine_chain, forward_chain);
 }
 
-std::vector<std::string> addresses_of_endpoint(const std::string& endpoint) {
+result<std::vector<std::string>> addresses_of_endpoint(const std::string& endpoint) {
   constexpr std::string_view scheme = "tcp://";
   const auto colon = endpoint.rfind(':');
   if (!endpoint.starts_with(scheme) || colon < scheme.size()) {
-    return {};
+    return fail(errc::invalid_argument, "no address: " + endpoint);
   }
   const auto host = endpoint.substr(scheme.size(), colon - scheme.size());
   addrinfo hints{};
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) {
-    return {};
+  const bool is_ipv6 = host.starts_with('[');
+  const int code = is_ipv6 ? EAI_ADDRFAMILY : ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (code != 0 && code != EAI_NODATA && code != EAI_ADDRFAMILY) {
+    return fail(errc::unavailable, host + ": " + ::gai_strerror(code));
   }
   std::vector<std::string> out;
   for (const auto* a = found; a != nullptr; a = a->ai_next) {
@@ -118,7 +120,9 @@ std::vector<std::string> addresses_of_endpoint(const std::string& endpoint) {
       out.emplace_back(text);
     }
   }
-  ::freeaddrinfo(found);
+  if (found != nullptr) {
+    ::freeaddrinfo(found);
+  }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;

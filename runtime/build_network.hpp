@@ -19,7 +19,9 @@ constexpr const char* build_bridge_prefix = "swb";
 /// nothing), io_failed.
 [[nodiscard]] messages::result<void> guard_build_networks(const std::vector<std::string>& blocked);
 
-/// IPv4 addresses of `tcp://host:port` that are not loopback ones: rules are by address. Blocks on DNS; none when it has no answer.
-[[nodiscard]] std::vector<std::string> addresses_of_endpoint(const std::string& endpoint);
+/// IPv4 addresses of `tcp://host:port` that are not loopback ones: rules are by address, and build networks have no other. Blocks on DNS.
+/// Errors: unavailable (the name has no answer now), invalid_argument.
+[[nodiscard]] messages::result<std::vector<std::string>> addresses_of_endpoint(
+  const std::string& endpoint);
 
 }  // namespace slipway::runtime

@@ -156,8 +156,8 @@ std::shared_ptr<actors::builder_parts> make_parts(
   }
   p->connect = [endpoint = c.engine] { return actors::connect_builder_engine(endpoint); };
   p->open_source = [](const std::string& file) { return storage::source_tree::open(file); };
-  p->guard_networks = [blocked = addresses_of_endpoint(c.core)] {
-    return guard_build_networks(blocked);
+  p->guard_networks = [core = c.core] {
+    return addresses_of_endpoint(core).and_then(guard_build_networks);
   };
   p->trust = [](const std::string& registry, const std::string& pem) -> result<void> {
     const auto done = trust_registry(engine_certificates, registry, pem);
@@ -166,6 +166,17 @@ std::shared_ptr<actors::builder_parts> make_parts(
   p->now_ms = now_ms;
   p->steady_ms = steady_ms;
   return p;
+}
+
+/// The rules as far as they can be told at the start. Each build puts them in place anew, and waits until the core's name has an answer.
+result<void> guard_at_start(const builder_config& c) {
+  const auto blocked = addresses_of_endpoint(c.core);
+  if (!blocked) {
+    log::warn(
+      "no build begins before the core's name has an answer: builds are kept from its addresses",
+      {{"why", blocked.error().detail}});
+  }
+  return guard_build_networks(blocked.value_or(std::vector<std::string>{}));
 }
 
 /// From the first connection to the signal.
@@ -251,7 +262,7 @@ int run(const builder_config& c, const sigset_t& signals) {
   const auto parts = make_parts(c, id, secrets, architectures.front());
   if (c.open_network) {
     log::warn("builds may reach this machine and each other: --build-network open");
-  } else if (const auto guarded = parts->guard_networks(); !guarded) {
+  } else if (const auto guarded = guard_at_start(c); !guarded) {
     return fail_start(
       {guarded.error().code,
        "builds cannot be kept from this machine and each other: " + guarded.error().detail

@@ -164,8 +164,15 @@ TEST_CASE("the firewall's rules keep builds from the machine, each other and the
     rules.find("-A SLIPWAY-BUILD-OUT -d 169.254.0.0/16 -p udp --dport 53 -j RETURN\n");
   CHECK(names < rules.find("-A SLIPWAY-BUILD-OUT -d 169.254.0.0/16 -j REJECT"));
   CHECK(addresses_of_endpoint("tcp://192.0.2.7:8091") == std::vector<std::string>{"192.0.2.7"});
-  CHECK(addresses_of_endpoint("tcp://127.0.0.1:8091").empty());
-  CHECK(addresses_of_endpoint("nonsense").empty());
+  CHECK(addresses_of_endpoint("tcp://127.0.0.1:8091") == std::vector<std::string>{});
+  CHECK(addresses_of_endpoint("tcp://[2001:db8::7]:8091") == std::vector<std::string>{});
+  CHECK(addresses_of_endpoint("nonsense").error().code == messages::errc::invalid_argument);
+}
+
+TEST_CASE("builds wait for the core's name to have an answer") {
+  const auto none = addresses_of_endpoint("tcp://no..name:8091");
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == messages::errc::unavailable);
 }
 
 TEST_CASE("a short program gets its input and its status and words come back") {
