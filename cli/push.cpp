@@ -95,7 +95,8 @@ private:
     if (secrets_) {
       // The file that was named counts, not one that lies there.
       std::erase_if(*paths, [](const std::string& path) {
-        return path.starts_with(".balena/registry-secrets.");
+        return path.starts_with(".balena/registry-secrets.")
+               || path.starts_with(".resin/registry-secrets.");
       });
     }
     source_bytes_ = bytes_of(folder, *paths);

@@ -49,30 +49,34 @@ public:
   reader(const project_files& files, file_notes& notes) : files_(files), notes_(notes) {}
 
   balena_settings read() {
-    const bool balena = !files_.list(".balena").empty();
+    const auto balena = files_.list(".balena");
     const bool resin = !files_.list(".resin").empty();
-    if (balena && resin) {
+    // Clients that are given registry secrets put them into .balena, whatever the project has.
+    const bool only_secrets = std::all_of(balena.begin(), balena.end(), [](std::string_view name) {
+      return std::find(registry_names.begin(), registry_names.end(), name) != registry_names.end();
+    });
+    if (resin && !only_secrets) {
       notes_.fault(".resin", 1, "a project has .balena or .resin, not both");
-    } else if (balena || resin) {
-      folder_ = balena ? ".balena" : ".resin";
-      read_folder();
+      return std::move(out_);
     }
+    folder_ = resin ? ".resin" : ".balena";
+    with_first_of(settings_names, [this](const yaml_node& root) { read_settings(root); });
+    folder_ = balena.empty() ? ".resin" : ".balena";
+    with_first_of(registry_names, [this](const yaml_node& root) { read_registries(root); });
     return std::move(out_);
   }
 
 private:
-  void read_folder() {
+  /// With the first of the candidates that the folder has.
+  template <class Names, class F>
+  void with_first_of(const Names& candidates, F&& use) {
     const auto names = files_.list(folder_);
-    const auto first_of = [&](const auto& candidates) {
-      return std::find_if(candidates.begin(), candidates.end(), [&](std::string_view name) {
+    const auto* const it =
+      std::find_if(candidates.begin(), candidates.end(), [&](std::string_view name) {
         return std::binary_search(names.begin(), names.end(), name);
       });
-    };
-    if (const auto* it = first_of(settings_names); it != settings_names.end()) {
-      with_tree(*it, [this](const yaml_node& root) { read_settings(root); });
-    }
-    if (const auto* it = first_of(registry_names); it != registry_names.end()) {
-      with_tree(*it, [this](const yaml_node& root) { read_registries(root); });
+    if (it != candidates.end()) {
+      with_tree(*it, use);
     }
   }
 

@@ -792,7 +792,10 @@ class Push(Case):
 
     def test_registry_secrets_go_along_and_are_told_nobody(self):
         (self.home / "secrets.yml").write_text("ghcr.io: {username: ann, password: s3cret}\n")
+        (self.home / "project/.resin").mkdir()
+        (self.home / "project/.resin/registry-secrets.yml").write_text("ghcr.io: {username: b, password: c}\n")
         done = self.slipway("push", "gate", self.path, "--registry-secrets", "secrets.yml")
+        self.assertNotIn(".resin/registry-secrets.yml", self.sent_files())
         self.assertEqual(json.loads(self.sent_files()[".balena/registry-secrets.json"]),
                          {"ghcr.io": {"username": "ann", "password": "s3cret"}})
         self.assertNotIn("s3cret", done.stdout + done.stderr)

@@ -289,6 +289,16 @@ TEST_CASE("registry secrets are read from JSON and YAML, the hub under one name"
   CHECK(registry_key("a b").empty());
 }
 
+TEST_CASE("registry secrets that a client puts into .balena go with a project's .resin") {
+  const auto p = plan(
+    {{"Dockerfile", ""},
+     {".balena/registry-secrets.json", R"({"r.example":{"username":"u","password":"p"}})"},
+     {".resin/registry-secrets.yml", "r.example: {username: other, password: other}\n"},
+     {".resin/resin.yml", "build-variables: {global: [A=1]}\n"}});
+  CHECK(p.registries == std::vector<messages::registry_secret>{{"r.example", "u", "p"}});
+  CHECK(p.services[0].args == std::vector<name_value>{{"A", "1"}});
+}
+
 TEST_CASE("no error about secrets quotes one") {
   for (const auto* text :
        {R"({"r.example":{"username":"u","password":"hunter2")",
