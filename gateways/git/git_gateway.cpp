@@ -8,9 +8,12 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -35,6 +38,11 @@ constexpr std::uint64_t dropped_bytes_max = 4ULL << 30U;
 constexpr int read_seconds = 120;
 /// How often it is looked whether the client is still there, while git has nothing to say.
 constexpr auto look_every = std::chrono::milliseconds(1000);
+/// git's end follows that of its output at once. The pauses double from 1 ms to this, 8 s in all.
+constexpr auto end_pause_max = std::chrono::milliseconds(4096);
+constexpr int not_ended = -1;
+/// Above it a signal ended git.
+constexpr int exit_status_max = 128;
 
 /// git shows the text of a refusal to its user, if it is plain.
 response refusal(const error& e) {
@@ -70,6 +78,7 @@ std::optional<service> service_of_query(std::string_view query) {
 struct git_gateway::call {
   exchange& x;
   bool push;
+  std::shared_ptr<const std::atomic<int>> status;  ///< of git, once it has ended
   git_process process;
   asio::posix::stream_descriptor input;
   process_output output;
@@ -80,9 +89,14 @@ struct git_gateway::call {
   std::uint64_t taken = 0;  ///< by git
   std::uint64_t dropped = 0;
 
-  call(exchange& exchange_, service what, git_sessions::session s)
+  call(
+    exchange& exchange_,
+    service what,
+    git_sessions::session s,
+    std::shared_ptr<const std::atomic<int>> its_status)
     : x(exchange_),
       push(what == service::receive_pack),
+      status(std::move(its_status)),
       process(std::move(s.process)),
       input(x.executor(), copy_of(process.input)),
       output(x.executor(), process.output),
@@ -93,8 +107,13 @@ struct git_gateway::call {
   }
 };
 
-session_request git_gateway::request_of(const exchange& x, std::string slug, service what) const {
+session_request git_gateway::request_of(
+  const exchange& x,
+  std::string slug,
+  service what,
+  std::shared_ptr<std::atomic<int>> status) const {
   session_request r;
+  r.ended = [status = std::move(status)](int how) { *status = how; };
   r.what = what;
   r.slug = std::move(slug);
   // Never from the query: addresses end up in logs.
@@ -134,7 +153,8 @@ awaitable<void> git_gateway::advertise(exchange& x, std::string slug) {
     co_return co_await x.respond(
       refusal(403, "only git's smart HTTP protocol is spoken here: use a newer git"));
   }
-  auto request = request_of(x, std::move(slug), *what);
+  const auto status = std::make_shared<std::atomic<int>>(not_ended);
+  auto request = request_of(x, std::move(slug), *what, status);
   request.advertise_only = true;
   // As git's own http-backend: version 2, which is for fetching, has no such line.
   const bool plain =
@@ -143,7 +163,7 @@ awaitable<void> git_gateway::advertise(exchange& x, std::string slug) {
   if (!started) {
     co_return co_await x.respond(refusal(started.error()));
   }
-  call c(x, *what, std::move(*started));
+  call c(x, *what, std::move(*started), status);
   boost::system::error_code ignored;
   c.input.close(ignored);
   co_await x.begin(accepted(*what, "advertisement"));
@@ -161,13 +181,14 @@ awaitable<void> git_gateway::run(exchange& x, std::string slug, service what) {
   if (x.header("content-type") != type || (!gzip && !encoding.empty())) {
     co_return co_await x.respond(refusal(415, "this is an address for git"));
   }
-  auto started = sessions_.start(request_of(x, std::move(slug), what));
+  const auto status = std::make_shared<std::atomic<int>>(not_ended);
+  auto started = sessions_.start(request_of(x, std::move(slug), what, status));
   if (!started) {
     co_return co_await x.respond(refusal(started.error()));
   }
   // Its end may be far: a build is part of a push.
   x.become_long_lived(read_seconds);
-  call c(x, what, std::move(*started));
+  call c(x, what, std::move(*started), status);
   if (gzip) {
     c.inflater.emplace();
   }
@@ -228,12 +249,29 @@ awaitable<void> git_gateway::give(call& c, std::string_view bytes) {
   (c.wanted ? c.taken : c.dropped) += bytes.size();
 }
 
+/// Whether git ended by itself, and a push without a failure that its report does not tell. A client that gets the rest of an answer which
+/// looks whole waits for ever.
+awaitable<bool> git_gateway::said_all(call& c) {
+  asio::steady_timer timer(c.x.executor());
+  auto pause = std::chrono::milliseconds(1);
+  for (; *c.status == not_ended && pause <= end_pause_max; pause *= 2) {
+    timer.expires_after(pause);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  const int status = *c.status;
+  co_return status == 0 || (!c.push && status != not_ended && status <= exit_status_max);
+}
+
 awaitable<void> git_gateway::send_output(call& c) {
   for (;;) {
     const auto piece = co_await c.output.next(look_every);
     if (piece.over) {
-      co_await c.x.end();
-      co_return;
+      const bool whole = co_await said_all(c);
+      if (whole) {
+        co_await c.x.end();
+      }
+      co_return;  // else the connection is cut
     }
     bool there = !c.x.client_gone();
     if (there && !piece.bytes.empty()) {

@@ -3,6 +3,7 @@
 #include "gateways/git/git_sessions.hpp"
 #include "gateways/services.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -23,10 +24,14 @@ private:
   struct call;
   runtime::awaitable<void> advertise(runtime::exchange& x, std::string slug);
   runtime::awaitable<void> run(runtime::exchange& x, std::string slug, service what);
-  [[nodiscard]] session_request
-  request_of(const runtime::exchange& x, std::string slug, service what) const;
+  [[nodiscard]] session_request request_of(
+    const runtime::exchange& x,
+    std::string slug,
+    service what,
+    std::shared_ptr<std::atomic<int>> status) const;
   static runtime::awaitable<std::optional<runtime::response>> take_body(call& c);
   static runtime::awaitable<void> give(call& c, std::string_view bytes);
+  static runtime::awaitable<bool> said_all(call& c);
   static runtime::awaitable<void> send_output(call& c);
 
   std::shared_ptr<const services> s_;

@@ -211,10 +211,10 @@ result<git_sessions::session> git_sessions::start_push(
     what.arguments.emplace_back("--stateless-rpc");
   }
   what.arguments.push_back(repositories_.path(f.id));
-  repositories_.push_began(f.id);
+  repositories_.writing_began(f.id);
   what.ended = [this, ticket, fleet = f.id, after = tidings_, told = r.ended](const git_end& end) {
     log_end("receive-pack", fleet, end);
-    repositories_.push_ended(fleet);
+    repositories_.writing_ended(fleet);
     {
       const std::lock_guard lock(after->mutex);
       after->pushed.insert(fleet);
@@ -230,7 +230,7 @@ result<git_sessions::session> git_sessions::start_push(
   };
   auto process = processes_.start(std::move(what));
   if (!process) {
-    repositories_.push_ended(f.id);
+    repositories_.writing_ended(f.id);
     (void)tickets_.close(ticket);  // nothing was started with it
     return tl::unexpected(process.error());
   }
@@ -276,8 +276,10 @@ void git_sessions::pack_one(std::int64_t fleet) {
     {"--git-dir=" + repositories_.path(fleet), "gc", "--quiet"});
   what.time_max = packing_time_max;
   what.nice = packing_nice;
-  what.ended = [fleet, after = tidings_](const git_end& end) {
+  repositories_.writing_began(fleet);
+  what.ended = [this, fleet, after = tidings_](const git_end& end) {
     log_end("gc", fleet, end);
+    repositories_.writing_ended(fleet);
     const std::lock_guard lock(after->mutex);
     after->packing = false;
   };
@@ -286,6 +288,9 @@ void git_sessions::pack_one(std::int64_t fleet) {
     tidings_->packing = true;
   }
   auto process = processes_.start(std::move(what));
+  if (!process) {
+    repositories_.writing_ended(fleet);
+  }
   const std::lock_guard lock(tidings_->mutex);
   tidings_->packing = tidings_->packing && process.has_value();
   if (process) {

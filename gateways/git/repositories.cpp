@@ -27,6 +27,8 @@ constexpr std::string_view suffix = ".git";
 constexpr std::string_view passing = ".passing-";
 /// As git-receive-pack names what it has not accepted yet.
 constexpr std::string_view half_received = "tmp_objdir-incoming-";
+/// No ref ends with it. A git that is not asked first leaves its own, and nobody can move that ref any more.
+constexpr std::string_view lock_suffix = ".lock";
 
 /// The hook has git's limit of memory. What a sanitizer sets aside would be more than that.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -72,6 +74,25 @@ void remove_tree(const fs::path& path) {
   }
 }
 
+bool is_lock(const fs::path& path) {
+  return path.filename().string().ends_with(lock_suffix);
+}
+
+/// Removes what is chosen among the entries of one folder, or with a recursive iterator below it.
+template <class Iterator, class Choose>
+void remove_chosen(const fs::path& folder, Choose chosen) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (Iterator it(folder, failed); !failed && it != Iterator(); it.increment(failed)) {
+    if (chosen(it->path())) {
+      found.push_back(it->path());
+    }
+  }
+  for (const auto& path : found) {
+    remove_tree(path);
+  }
+}
+
 }  // namespace
 
 result<std::unique_ptr<repositories>> repositories::open(std::string folder) {
@@ -101,7 +122,7 @@ result<void> repositories::start() {
   }
   // Nothing of an earlier life is running any more.
   for (const auto fleet : list()) {
-    clear_half_received(fleet);
+    clear_left(fleet);
   }
   return {};
 }
@@ -132,12 +153,11 @@ result<void> repositories::make(std::int64_t fleet, const std::string& head) {
 }
 
 result<void> repositories::prepare(std::int64_t fleet, std::span<const std::string> release_refs) {
-  {
-    const std::lock_guard lock(mutex_);
-    std::error_code failed;
-    if (!fs::exists(path(fleet), failed)) {
-      return make(fleet, release_refs.front());
-    }
+  // HEAD has a lock of its own, which must not be taken for one that was left.
+  const std::lock_guard lock(mutex_);
+  std::error_code failed;
+  if (!fs::exists(path(fleet), failed)) {
+    return make(fleet, release_refs.front());
   }
   return point_head(path(fleet), release_refs);
 }
@@ -212,27 +232,26 @@ void repositories::remove(std::int64_t fleet) {
   }
 }
 
-void repositories::push_began(std::int64_t fleet) {
+void repositories::writing_began(std::int64_t fleet) {
   const std::lock_guard lock(mutex_);
-  ++pushes_[fleet];
+  ++writers_[fleet];
 }
 
-void repositories::push_ended(std::int64_t fleet) {
+void repositories::writing_ended(std::int64_t fleet) {
   const std::lock_guard lock(mutex_);
-  if (--pushes_[fleet] == 0) {
-    pushes_.erase(fleet);
-    clear_half_received(fleet);
+  if (--writers_[fleet] == 0) {
+    writers_.erase(fleet);
+    clear_left(fleet);
   }
 }
 
-void repositories::clear_half_received(std::int64_t fleet) const {
-  std::error_code failed;
-  fs::directory_iterator it(path(fleet) + "/objects", failed);
-  for (; !failed && it != fs::directory_iterator(); it.increment(failed)) {
-    if (it->path().filename().string().starts_with(half_received)) {
-      remove_tree(it->path());
-    }
-  }
+void repositories::clear_left(std::int64_t fleet) const {
+  const fs::path at = path(fleet);
+  remove_chosen<fs::directory_iterator>(at / "objects", [](const fs::path& p) {
+    return p.filename().string().starts_with(half_received);
+  });
+  remove_chosen<fs::recursive_directory_iterator>(at / "refs", is_lock);
+  remove_chosen<fs::directory_iterator>(at, is_lock);
 }
 
 }  // namespace slipway::gateways::git

@@ -44,19 +44,20 @@ public:
   /// Takes it away; who reads it then gets errors.
   void remove(std::int64_t fleet);
 
-  /// Around each push. What a push that was killed received goes once the last of a repository is over.
-  void push_began(std::int64_t fleet);
-  void push_ended(std::int64_t fleet);
+  /// Around each program that writes. What killed ones left, half-received objects and locks of refs, goes once the last of a repository is
+  /// over.
+  void writing_began(std::int64_t fleet);
+  void writing_ended(std::int64_t fleet);
 
 private:
   explicit repositories(std::string folder) : folder_(std::move(folder)) {}
   [[nodiscard]] messages::result<void> start();
   [[nodiscard]] messages::result<void> make(std::int64_t fleet, const std::string& head);
-  void clear_half_received(std::int64_t fleet) const;
+  void clear_left(std::int64_t fleet) const;
 
   std::string folder_;
   std::mutex mutex_;
-  std::map<std::int64_t, int> pushes_;  ///< under way
+  std::map<std::int64_t, int> writers_;  ///< under way
 };
 
 }  // namespace slipway::gateways::git

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The server's housekeeping of repositories: packing beside pushes, and what goes with a fleet."""
+"""The server's housekeeping of repositories: packing beside pushes, what goes with a fleet, and what a git leaves that is killed."""
 
 import glob
 import os
@@ -39,8 +39,8 @@ class Care(unittest.TestCase):
     def packs(self):
         return glob.glob(self.world.repository() + "/objects/pack/*.pack")
 
-    def packer(self):
-        """The process group of the `git gc` that the server runs now."""
+    def child(self, word):
+        """A program of the server's with this word among its own; it leads its process group. None = there is none."""
         children = ""
         for path in glob.glob(f"/proc/{self.world.server.process.pid}/task/*/children"):
             try:
@@ -51,11 +51,14 @@ class Care(unittest.TestCase):
         for pid in children.split():
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    if b"\0gc\0" in file.read():
-                        return os.getpgid(int(pid))
+                    if word in file.read():
+                        return int(pid)
             except OSError:
                 continue
         return None
+
+    def packer(self):
+        return self.child(b"\0gc\0")
 
     def test_a_repository_of_many_pushes_is_packed_while_pushes_go_on(self):
         for _ in range(PUSHES):
@@ -116,6 +119,52 @@ class Care(unittest.TestCase):
         wait_until(lambda: not os.path.exists(repository), 2 * SWEEP_SECONDS + LONG)
         self.assertFalse(self.folder.git("ls-remote", self.world.url(slug=slug), check=False).ok)
         self.assertIn("other", self.folder.git("ls-remote", self.world.url()).out)
+
+    # git that is killed where it holds the lock of a ref.
+
+    def held_push(self, url):
+        """A push that is about to move its ref, and the process of git that will."""
+        there, hold = (os.path.join(self.folder.path, name) for name in ("there", "hold"))
+        hook = self.data + "/git/hooks/reference-transaction"
+        with open(hold, "w", encoding="ascii"), open(hook, "w", encoding="ascii") as file:
+            file.write(f'#!/bin/sh\n[ "$1" = prepared ] || exit 0\ntouch {there}\nwhile [ -e {hold} ]; do sleep 0.1; done\n')
+        os.chmod(hook, 0o700)
+        self.folder.write("file", os.urandom(FILE_BYTES))
+        self.folder.commit()
+        process = subprocess.Popen(["git", "push", url, "main"], cwd=self.folder.path + "/work", env=self.folder.environment(),
+                                   stderr=subprocess.PIPE)
+        wait_until(lambda: os.path.exists(there), LONG)
+        os.unlink(hook)
+        os.unlink(there)
+        self.assertTrue(self.locks())
+        return process, self.child(b"\0receive-pack\0")
+
+    def locks(self):
+        return glob.glob(self.world.repository() + "/**/*.lock", recursive=True)
+
+    def assert_failed_and_free(self, process, url):
+        said = process.communicate(timeout=LONG)[1]
+        self.assertNotEqual(process.returncode, 0, said)
+        self.assertIn(b"the remote end hung up unexpectedly", said)
+        wait_until(lambda: not self.locks(), LONG)
+        self.folder.git("push", "-q", url, "main", at="work")
+
+    def test_a_git_that_is_killed_fails_its_push_and_leaves_the_branch_free(self):
+        self.world.given_key(self.folder)
+        for url in (self.world.url(), self.world.ssh_url()):
+            with self.subTest(url[:4]):
+                process, git = self.held_push(url)
+                os.kill(git, signal.SIGKILL)
+                self.assert_failed_and_free(process, url)
+
+    def test_a_power_cut_while_a_ref_moves_leaves_the_branch_free(self):
+        process, git = self.held_push(self.world.url())
+        os.kill(self.world.server.process.pid, signal.SIGSTOP)
+        os.killpg(git, signal.SIGKILL)
+        self.world.server.kill()
+        self.assertTrue(self.locks())
+        self.world.server.start(env={"SLIPWAY_BUILDER_ENGINE": "none"})
+        self.assert_failed_and_free(process, self.world.url())
 
 
 if __name__ == "__main__":

@@ -104,16 +104,46 @@ TEST_CASE(
     fs::create_directories(left + "/pack");
     std::ofstream(left + "/pack/tmp_pack_x") << "half";
   };
-  w.all->push_began(8);
-  w.all->push_began(8);
+  w.all->writing_began(8);
+  w.all->writing_began(8);
   leave();
-  w.all->push_ended(8);
+  w.all->writing_ended(8);
   CHECK(fs::exists(left));
-  w.all->push_ended(8);
+  w.all->writing_ended(8);
   CHECK_FALSE(fs::exists(left));
   leave();
   w.all = w.open();
   CHECK_FALSE(fs::exists(left));
+}
+
+TEST_CASE("a lock of a killed git goes with the last that writes, or at the next start") {
+  world w;
+  REQUIRE(w.all->prepare(8, release_refs("")));
+  const auto at = w.all->path(8);
+  const auto leave = [&](const std::string& name) {
+    fs::create_directories(fs::path(at + "/" + name).parent_path());
+    std::ofstream(at + "/" + name) << "x";
+    return at + "/" + name;
+  };
+  const auto branch = leave("refs/heads/a/b.lock");
+  const auto packed = leave("packed-refs.lock");
+  const auto head = leave("HEAD.lock");
+  w.all->writing_began(8);
+  w.all->writing_began(8);
+  w.all->writing_ended(8);
+  CHECK(fs::exists(branch));
+  w.all->writing_ended(8);
+  CHECK_FALSE(fs::exists(branch));
+  CHECK_FALSE(fs::exists(packed));
+  CHECK_FALSE(fs::exists(head));
+  leave("refs/heads/a/b.lock");
+  leave("HEAD.lock");
+  w.all = w.open();
+  CHECK_FALSE(fs::exists(branch));
+  CHECK_FALSE(fs::exists(head));
+  (void)w.commit_to(8, "a/b");
+  REQUIRE(w.all->prepare(8, release_refs("a/b")));
+  CHECK(w.head(8) == "refs/heads/a/b");
 }
 
 TEST_CASE("what a repository takes is what its files take") {
