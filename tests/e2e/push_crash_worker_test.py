@@ -8,7 +8,7 @@ import socket
 import subprocess
 import unittest
 
-from push_crash_world import Crash, begin, end, held
+from push_crash_world import Crash, HeldPush, begin, end, held
 from push_world import LONG, OVER, new_mark, wait_for
 
 setUpModule, tearDownModule = begin, end
@@ -44,6 +44,17 @@ class Worker(Crash):
         for push in pushes:
             push.wait_step()
             push.succeed(attempt=1)
+
+    def test_a_fleet_that_is_removed_ends_what_is_built_for_it(self):
+        push = HeldPush(self, "git_ssh")
+        push.wait_step()
+        log = self.world.data / f"builds/logs/{push.release['id']}.log"
+        self.assertTrue(log.exists())
+        self.assertEqual(self.ann.api.delete(f"/v7/application({push.fleet['id']})").status, 200)
+        self.assertIn("remote rejected", push.process.end(code=None))
+        self.assert_nothing_left()
+        wait_for("the end of the log", LONG, lambda: not log.exists())
+        self.assert_a_new_push_works()
 
 
 class EngineDeath(Crash):

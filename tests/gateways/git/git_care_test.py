@@ -115,10 +115,11 @@ class Care(unittest.TestCase):
         self.assertEqual((len(self.logs()), len(self.sources())), (2, 1))
         self.assertEqual(api.delete(f"/v7/application({fleet})").status, 200)
         self.assertIn(b"remote rejected", waits.communicate(timeout=LONG)[1])
-        wait_until(lambda: f"{release['id']}.log" not in self.logs() and not self.sources(), LONG)
+        wait_until(lambda: not self.logs() and not self.sources(), LONG)
         wait_until(lambda: not os.path.exists(repository), 2 * SWEEP_SECONDS + LONG)
         self.assertFalse(self.folder.git("ls-remote", self.world.url(slug=slug), check=False).ok)
         self.assertIn("other", self.folder.git("ls-remote", self.world.url()).out)
+        self.assertEqual(self.logs(), set())
 
     # git that is killed where it holds the lock of a ref.
 
