@@ -242,6 +242,16 @@ long peak_kib() {
   return u.ru_maxrss;
 }
 
+/// Whether the peak has grown by less than that. The address sanitizer keeps what was freed, so there it has no meaning.
+bool grew_less_than(long mib, long before_kib) {
+#if defined(__SANITIZE_ADDRESS__)
+  (void)mib, (void)before_kib;
+  return true;
+#else
+  return peak_kib() - before_kib < mib * 1024;
+#endif
+}
+
 }  // namespace
 
 TEST_CASE("a tar, plain or packed, becomes a tree that can be read, listed and opened again") {
@@ -477,7 +487,7 @@ TEST_CASE("bombs, plain and packed, end at the limit with bounded memory") {
     links.hard_link("h" + std::to_string(i), "f");
   }
   CHECK(p.refusal(links.bytes(), limits).code == errc::too_large);
-  CHECK(peak_kib() - before < 64 * 1024);
+  CHECK(grew_less_than(64, before));
 }
 
 TEST_CASE("a million tiny entries end at the limit, quickly and with bounded memory") {
@@ -499,7 +509,7 @@ TEST_CASE("a million tiny entries end at the limit, quickly and with bounded mem
   CHECK(r.error().code == errc::too_large);
   CHECK(r.error().detail == "the tar has more than 200000 entries");
   CHECK(asked < 202'000);
-  CHECK(peak_kib() - before < 32 * 1024);
+  CHECK(grew_less_than(32, before));
 
   std::string deep;
   for (int i = 0; i < 500; ++i) {
@@ -613,7 +623,7 @@ TEST_CASE("a map of holes without an end is refused soon and with bounded memory
     CHECK(p.refusal(packed(whole, ARCHIVE_FILTER_GZIP)).code == errc::too_large);
     CHECK(p.refusal(packed(whole, ARCHIVE_FILTER_ZSTD)).code == errc::too_large);
   }
-  CHECK(peak_kib() - before < 128 * 1024);
+  CHECK(grew_less_than(128, before));
 }
 
 TEST_CASE("whether more may be written is asked while a source is unpacked") {
