@@ -123,11 +123,12 @@ class Push(unittest.TestCase):
     def test_a_log_is_followed_over_a_restart_of_the_server(self):
         release = json.loads(self.slipway("push", "cars", self.project, "-d", "--json").stdout)["id"]
         log = self.start("build", "logs", release, "--follow", "--json")
+        first = log.stdout.readline()  # it follows now
         port = SERVER.port
         SERVER.kill()
         SERVER.start(env=NO_ENGINE, http=f"127.0.0.1:{port}")
-        out, error = log.communicate(timeout=60)
-        self.assertEqual(log.returncode, 0, error)
+        out, error = first + log.stdout.read(), log.stderr.read()
+        self.assertEqual(log.wait(60), 0, error)
         lines = out.splitlines()
         self.assertEqual(json.loads(lines[-1])["end"], "failed")
         self.assertEqual(out.decode(), self.slipway("build", "logs", release, "--json").stdout)
