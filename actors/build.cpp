@@ -451,9 +451,11 @@ void build_state::finish(std::string_view how, std::string error) {
         ending = false;
         finish(status::failed, refused->detail);
       } else {
-        runtime::log::error(
-          "a build could not be ended",
-          {{"build", std::to_string(record.build())}, {"reason", refused->detail}});
+        if (refused->code != errc::not_found) {  // else its release was removed
+          runtime::log::error(
+            "a build could not be ended",
+            {{"build", std::to_string(record.build())}, {"reason", refused->detail}});
+        }
         over(how, error);
       }
     });
