@@ -5,6 +5,7 @@
 #include "domain/build_life.hpp"
 #include "domain/numbers.hpp"
 #include "gateways/builder/build_output.hpp"
+#include "gateways/builder/known_commit.hpp"
 #include "gateways/counted_slot.hpp"
 #include "gateways/live_right.hpp"
 #include "gateways/registry/completion.hpp"
@@ -13,20 +14,15 @@
 #include "runtime/http_text.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 
 namespace slipway::gateways::builder {
 
 using domain::numbers::get;
-using messages::as_int;
-using messages::as_text;
 using messages::errc;
 using messages::fail;
-using messages::field;
 using messages::result;
-using messages::value;
 using nlohmann::json;
 using runtime::awaitable;
 using runtime::exchange;
@@ -178,13 +174,8 @@ awaitable<void> builder_gateway::git_build(exchange& x) {
   if (!fleet) {
     co_return co_await x.respond(error_response(fleet.error()));
   }
-  if (is_built(fleet->id, commit)) {
-    auto told = "["
-                + message_element(
-                  "[Info]    There is a release of this commit: nothing is built",
-                  false,
-                  false)
-                + "]";
+  if (const auto known = find_known_commit(*s_->store.rows->view(), fleet->id, commit)) {
+    auto told = "[" + message_element(known->text, false, known->refused) + "]";
     co_return co_await x.respond(response::json(200, std::move(told)));
   }
   order o(x);
@@ -196,18 +187,6 @@ awaitable<void> builder_gateway::git_build(exchange& x) {
   o.ticket = ticket;
   o.still_may = push->still_may;
   co_await take(std::move(o));
-}
-
-bool builder_gateway::is_built(std::int64_t fleet, const std::string& commit) const {
-  const auto view = s_->store.rows->view();
-  const auto& r = get().release;
-  const std::array<value, 1> key{commit};
-  const auto all = view->all(r.resource, r.commit, key);
-  return std::any_of(all.begin(), all.end(), [&](std::int64_t id) {
-    const auto row = view->get(r.resource, id);
-    return row && as_int(field(*row, r.belongs_to__application)) == fleet
-           && as_text(field(*row, r.status)) == "success";
-  });
 }
 
 awaitable<void> builder_gateway::git_settle(exchange& x) {

@@ -51,7 +51,6 @@ private:
   runtime::awaitable<void> follow(const order& o, actors::build_ticket ticket);
   [[nodiscard]] std::function<bool()> right_to_build(const runtime::exchange& x, std::int64_t fleet)
     const;
-  [[nodiscard]] bool is_built(std::int64_t fleet, const std::string& commit) const;
   /// Of the release's build, nothing without one.
   [[nodiscard]] std::optional<std::string> status_of(std::int64_t release) const;
   [[nodiscard]] build_output

@@ -123,6 +123,7 @@ void limit_memory(std::uint64_t bytes_max) {
 struct git_processes::keeper {
   struct child {
     std::uint64_t number = 0;
+    std::int64_t owner = 0;
     pid_t pid = 0;
     unique_fd watch;
     unique_fd errors;
@@ -136,11 +137,21 @@ struct git_processes::keeper {
   std::vector<std::unique_ptr<child>> children;
   std::uint64_t numbers = 0;
   std::size_t running_max;
+  std::size_t of_owner_max;
   bool stopping = false;
   unique_fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::thread thread;
 
-  explicit keeper(std::size_t max) : running_max(max) {}
+  keeper(std::size_t max, std::size_t of_one) : running_max(max), of_owner_max(of_one) {}
+
+  /// The mutex is held.
+  [[nodiscard]] bool has_room(std::int64_t owner) const {
+    const auto of_owner = std::count_if(children.begin(), children.end(), [owner](const auto& c) {
+      return c->owner == owner;
+    });
+    return !stopping && children.size() < running_max
+           && (owner == 0 || static_cast<std::size_t>(of_owner) < of_owner_max);
+  }
 
   void ring() const {
     const std::uint64_t one = 1;
@@ -258,8 +269,8 @@ void git_processes::keeper::run() {
   }
 }
 
-git_processes::git_processes(std::size_t running_max)
-  : keeper_(std::make_shared<keeper>(running_max)) {
+git_processes::git_processes(std::size_t running_max, std::size_t of_owner_max)
+  : keeper_(std::make_shared<keeper>(running_max, of_owner_max)) {
   keeper_->thread = std::thread([k = keeper_.get()] { k->run(); });
 }
 
@@ -302,7 +313,7 @@ result<git_process> git_processes::start(git_start what) {
 
   auto made = std::make_unique<keeper::child>();
   const std::lock_guard lock(keeper_->mutex);
-  if (keeper_->stopping || keeper_->children.size() >= keeper_->running_max) {
+  if (!keeper_->has_room(what.owner)) {
     return fail(errc::unavailable, "too many git requests at once: try again in a moment");
   }
   sigset_t all;
@@ -320,6 +331,7 @@ result<git_process> git_processes::start(git_start what) {
   }
   ::setpgid(pid, pid);  // here too: whoever comes first
   made->number = ++keeper_->numbers;
+  made->owner = what.owner;
   made->pid = pid;
   made->watch = unique_fd(runtime::watch_child(pid));
   if (!made->watch) {

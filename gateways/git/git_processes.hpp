@@ -32,6 +32,7 @@ struct git_start {
   /// What each of its processes may allocate; packs that it maps do not count. Twelve million objects fit, and two versions of a file of 1 GiB.
   std::uint64_t memory_bytes_max = 3ULL << 30U;
   int nice = 0;
+  std::int64_t owner = 0;        ///< who wants it, one of many; 0 = the server
   bool hand_out_errors = false;  ///< else what it says is kept for `ended`
   /// Called once, on the keeper's thread, when the process and all that it started are gone. It must not block for long.
   std::function<void(const git_end&)> ended = {};
@@ -66,14 +67,14 @@ private:
 /// runs out of memory they go first.
 class git_processes {
 public:
-  /// More than `running_max` at once are refused.
-  explicit git_processes(std::size_t running_max);
+  /// More than `running_max` at once are refused, and of one owner more than `of_owner_max`.
+  git_processes(std::size_t running_max, std::size_t of_owner_max);
   /// Ends all of them and waits for that.
   ~git_processes();
   git_processes(const git_processes&) = delete;
   git_processes& operator=(const git_processes&) = delete;
 
-  /// Errors: unavailable (too many), io_failed. `ended` is called only if it succeeds.
+  /// Errors: unavailable (too many, of this owner or at all), io_failed. `ended` is called only if it succeeds.
   [[nodiscard]] messages::result<git_process> start(git_start what);
   [[nodiscard]] std::size_t running() const;
   /// As the destructor does.

@@ -28,6 +28,7 @@ constexpr auto push_time_max = std::chrono::hours(4);  // a build is part of it
 constexpr auto packing_time_max = std::chrono::hours(1);
 constexpr std::int64_t sweep_every_ms = 60'000;
 constexpr std::size_t packs_max = 20;  // each push leaves one
+constexpr std::size_t loose_refs_max = 1000;
 constexpr int packing_nice = 15;
 /// Beside a pack: what a client wants and has, or which refs are to move.
 constexpr std::uint64_t talk_bytes_max = 64ULL << 20U;
@@ -147,6 +148,7 @@ result<git_sessions::session> git_sessions::start(session_request r) {
     what.environment.push_back("GIT_PROTOCOL=" + r.protocol);
   }
   what.hand_out_errors = r.hand_out_errors;
+  what.owner = by->actor;
   if (r.what == service::receive_pack && !r.advertise_only) {
     return start_push(*f, r, std::move(*by), std::move(what));
   }
@@ -178,6 +180,9 @@ result<git_sessions::session> git_sessions::start_push(
   const session_request& r,
   messages::requester by,
   git_start what) {
+  if (auto ok = options_.disk ? options_.disk() : result<void>{}; !ok) {
+    return tl::unexpected(ok.error());
+  }
   const auto used = repositories_.used(f.id).bytes;
   const auto limit = options_.repository_bytes_max;
   const auto room = limit - std::min(limit, used);
@@ -199,6 +204,7 @@ result<git_sessions::session> git_sessions::start_push(
   what.environment.push_back("SLIPWAY_HOOK_URL=" + options_.hook_url);
   what.environment.push_back("SLIPWAY_HOOK_TICKET=" + ticket);
   what.environment.push_back("SLIPWAY_HOOK_API=" + s_->api_url);
+  what.environment.push_back("SLIPWAY_HOOK_BYTES=" + std::to_string(limit));
   std::string refs;
   for (const auto& ref : f.release_refs) {
     refs += (refs.empty() ? "" : " ") + ref;
@@ -244,8 +250,10 @@ void git_sessions::sweep() {
   }
   swept_at_ms_ = now;
   const auto& a = get().application;
+  // Listed first: a fleet that came since is not in this list, and all that are in it came before this view.
+  const auto there = repositories_.list();
   const auto view = s_->store.rows->view();
-  for (const auto fleet : repositories_.list()) {
+  for (const auto fleet : there) {
     if (!view->get(a.resource, fleet)) {
       repositories_.remove(fleet);
     }
@@ -259,7 +267,8 @@ void git_sessions::sweep() {
     pushed.swap(tidings_->pushed);
   }
   for (auto it = pushed.begin(); it != pushed.end(); ++it) {
-    if (repositories_.used(*it).packs > packs_max) {
+    const auto used = repositories_.used(*it);
+    if (used.packs > packs_max || used.loose_refs > loose_refs_max) {
       pack_one(*it);
       const std::lock_guard lock(tidings_->mutex);
       tidings_->pushed.insert(std::next(it), pushed.end());

@@ -16,6 +16,8 @@ namespace slipway::gateways::git {
 struct git_options {
   std::uint64_t repository_bytes_max = 4ULL << 30U;
   std::uint64_t push_bytes_max = 1ULL << 30U;
+  /// Is there room on the disk? Asked at each push. Errors: disk_full. Unset = always.
+  std::function<messages::result<void>()> disk = {};
   std::string hook_program;  ///< slipwayd itself
   std::string hook_url;      ///< where hooks reach this server: `http://127.0.0.1:8080`
   /// A push is over: what it built is to be settled (actors::builds). Any thread; must not block.

@@ -4,6 +4,7 @@
 #include "gateways/git/commit_tar.hpp"
 #include "gateways/git/head.hpp"
 #include "gateways/git/library.hpp"
+#include "gateways/git/repository_usage.hpp"
 #include "runtime/http_client.hpp"
 #include "runtime/http_text.hpp"
 
@@ -17,6 +18,7 @@ namespace slipway::gateways::git {
 namespace {
 
 constexpr std::size_t changes_max = 100'000;
+constexpr std::size_t refs_max = 20'000;
 constexpr std::size_t notes_max = 5;
 constexpr std::size_t id_digits = 40;
 
@@ -138,6 +140,32 @@ std::optional<std::vector<ref_change>> parse_changes(std::string_view text) {
   return out;
 }
 
+std::string full_by(
+  const std::vector<ref_change>& changes,
+  const std::string& repository,
+  std::uint64_t bytes_max) {
+  const auto all_remove =
+    std::all_of(changes.begin(), changes.end(), [](const auto& c) { return c.removes(); });
+  if (all_remove) {
+    return {};
+  }
+  if (usage_of(repository).bytes > bytes_max) {
+    return "the repository would take more than " + std::to_string(bytes_max >> 20U)
+           + " MiB, with what is pushed to it at the moment";
+  }
+  const auto made =
+    static_cast<std::size_t>(std::count_if(changes.begin(), changes.end(), [](const auto& c) {
+      return c.before.find_first_not_of('0') == std::string::npos;
+    }));
+  const auto there = made > 0 ? count_refs(repository) : 0;
+  if (!there) {
+    return there.error().detail;
+  }
+  return *there + made > refs_max
+           ? "a repository has no more than " + std::to_string(refs_max) + " refs"
+           : "";
+}
+
 push_plan plan_push(
   const std::vector<ref_change>& changes,
   const std::vector<std::string>& release_refs,
@@ -176,8 +204,9 @@ int pre_receive(const hook_context& c) {
     return 1;
   }
   const auto plan = plan_push(*changes, c.release_refs, head_of(c.repository));
-  if (!plan.refusal.empty()) {
-    say(c, plan.refusal);
+  const auto full = full_by(*changes, c.repository, c.repository_bytes_max);
+  if (const auto& why = plan.refusal.empty() ? full : plan.refusal; !why.empty()) {
+    say(c, why);
     return 1;
   }
   for (const auto& note : plan.notes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,6 +19,13 @@ struct ref_change {
 };
 /// Nothing when a line is malformed or there are too many.
 [[nodiscard]] std::optional<std::vector<ref_change>> parse_changes(std::string_view text);
+
+/// Why a repository does not take these, "" = it does: what it takes with what was received for this push and others under way, and how many refs
+/// it has. Whoever only removes may.
+[[nodiscard]] std::string full_by(
+  const std::vector<ref_change>& changes,
+  const std::string& repository,
+  std::uint64_t bytes_max);
 
 /// What a push asks for: at most one build.
 struct push_plan {
@@ -38,6 +46,7 @@ struct hook_context {
   std::string ticket;
   std::vector<std::string> release_refs;
   std::string repository;
+  std::uint64_t repository_bytes_max = UINT64_MAX;
   std::string quarantine;
   std::string changes;  ///< what git wrote to their standard input
   std::function<void(std::string_view)> print;

@@ -16,6 +16,8 @@ void prepare_library() {
     }
     // The server's folders may belong to whoever the operator likes.
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    // A HEAD that a power cut empties is no repository any more.
+    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
     return true;
   }();

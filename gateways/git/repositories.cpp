@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <charconv>
@@ -54,6 +55,20 @@ result<void> write_hook(const std::string& folder, const char* name) {
     return tl::unexpected(storage::from_errno(path, errno));
   }
   return {};
+}
+
+/// The library syncs little of what it makes, and a repository without its HEAD is none.
+result<void> sync_tree(const std::string& path) {
+  std::error_code failed;
+  for (fs::recursive_directory_iterator it(path, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const auto one = storage::open_file(it->path().string(), O_RDONLY | O_CLOEXEC);
+    if (!one || ::fsync(one->get()) != 0) {
+      return one ? tl::unexpected(storage::from_errno(path, errno)) : tl::unexpected(one.error());
+    }
+  }
+  return failed ? fail(errc::io_failed, path + ": " + failed.message())
+                : storage::sync_folder(path);
 }
 
 std::optional<std::int64_t> fleet_of(const std::string& name) {
@@ -144,6 +159,10 @@ result<void> repositories::make(std::int64_t fleet, const std::string& head) {
     return tl::unexpected(library_error("a new repository"));
   }
   git_repository_free(made);
+  if (auto ok = sync_tree(passing_path); !ok) {
+    remove_tree(passing_path);
+    return ok;
+  }
   if (::rename(passing_path.c_str(), path(fleet).c_str()) != 0) {
     const auto e = storage::from_errno("a new repository", errno);
     remove_tree(passing_path);
@@ -187,25 +206,6 @@ result<std::optional<std::string>> repositories::ref_of(std::int64_t fleet, std:
   std::array<char, GIT_OID_HEXSZ + 1> hex{};
   git_oid_tostr(hex.data(), hex.size(), &id);
   return std::string(hex.data());
-}
-
-repositories::usage repositories::used(std::int64_t fleet) const {
-  usage out;
-  std::error_code failed;
-  fs::recursive_directory_iterator it(
-    path(fleet),
-    fs::directory_options::skip_permission_denied,
-    failed);
-  // Files come and go while it looks.
-  for (; !failed && it != fs::recursive_directory_iterator(); it.increment(failed)) {
-    std::error_code gone;
-    if (it->is_regular_file(gone)) {
-      const auto size = it->file_size(gone);
-      out.bytes += gone ? 0 : size;
-      out.packs += it->path().extension() == ".pack" ? 1U : 0U;
-    }
-  }
-  return out;
 }
 
 std::vector<std::int64_t> repositories::list() const {

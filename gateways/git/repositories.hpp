@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateways/git/repository_usage.hpp"
 #include "messages/error.hpp"
 
 #include <cstdint>
@@ -33,11 +34,7 @@ public:
     std::int64_t fleet,
     std::string_view ref) const;
 
-  struct usage {
-    std::uint64_t bytes = 0;
-    std::size_t packs = 0;
-  };
-  [[nodiscard]] usage used(std::int64_t fleet) const;
+  [[nodiscard]] repository_usage used(std::int64_t fleet) const { return usage_of(path(fleet)); }
 
   /// Fleets that have one.
   [[nodiscard]] std::vector<std::int64_t> list() const;

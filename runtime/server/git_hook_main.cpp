@@ -66,6 +66,9 @@ int git_hook_main(const std::vector<std::string>& arguments) {
   c.ticket = variable("SLIPWAY_HOOK_TICKET");
   c.release_refs = words(variable("SLIPWAY_HOOK_REFS"));
   c.repository = absolute(variable("GIT_DIR"));
+  if (const auto bytes = variable("SLIPWAY_HOOK_BYTES"); !bytes.empty()) {
+    c.repository_bytes_max = std::strtoull(bytes.c_str(), nullptr, 10);
+  }
   if (!variable("GIT_QUARANTINE_PATH").empty()) {
     c.quarantine = absolute(variable("GIT_OBJECT_DIRECTORY"));
   }

@@ -12,6 +12,8 @@ using messages::result;
 namespace {
 
 constexpr std::size_t programs_max = 64;
+/// One user who is slow leaves room for others.
+constexpr std::size_t programs_of_user_max = 16;
 
 /// How a hook on this machine reaches the HTTP port.
 std::string hook_url(const listen_address& http) {
@@ -34,7 +36,8 @@ result<std::unique_ptr<git_side>> git_side::open(const serve_config& config) {
     return tl::unexpected(opened.error());
   }
   made->repositories_ = std::move(*opened);
-  made->processes_ = std::make_unique<gateways::git::git_processes>(programs_max);
+  made->processes_ =
+    std::make_unique<gateways::git::git_processes>(programs_max, programs_of_user_max);
   return made;
 }
 
@@ -45,10 +48,12 @@ git_side::~git_side() {
 result<void> git_side::prepare(
   std::shared_ptr<const gateways::services> s,
   const listen_address& http,
+  std::function<messages::result<void>()> disk,
   std::function<void(std::int64_t release)> settle) {
   gateways::git::git_options o;
   o.repository_bytes_max = static_cast<std::uint64_t>(config_.git_repository_bytes);
   o.push_bytes_max = static_cast<std::uint64_t>(config_.git_push_bytes);
+  o.disk = std::move(disk);
   o.hook_program = own_program();
   o.hook_url = hook_url(http);
   o.settle = std::move(settle);

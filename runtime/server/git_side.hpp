@@ -23,10 +23,11 @@ public:
   [[nodiscard]] static messages::result<std::unique_ptr<git_side>> open(const serve_config& config);
   ~git_side();
 
-  /// Binds the SSH port and makes the HTTP gateway; nothing is accepted before `start`. `http` is where the HTTP port is bound; `settle` is called for each release that a push started, when it is over. Errors: unavailable (the port), io_failed.
+  /// Binds the SSH port and makes the HTTP gateway; nothing is accepted before `start`. `http` is where the HTTP port is bound; `disk` tells at each push whether there is room (disk_full); `settle` is called for each release that a push started, when it is over. Errors: unavailable (the port), io_failed.
   [[nodiscard]] messages::result<void> prepare(
     std::shared_ptr<const gateways::services> s,
     const listen_address& http,
+    std::function<messages::result<void>()> disk,
     std::function<void(std::int64_t release)> settle);
   void start();
   /// Cuts what is under way and waits for its end. To be called when HTTP is served no more, before what `settle` needs goes.

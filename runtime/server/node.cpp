@@ -338,6 +338,7 @@ result<void> node::impl::start_git() {
   return git->prepare(
     services,
     {o.http.host, http->port()},
+    [l = limits.get()] { return l->disk(); },
     [b = building.get()](std::int64_t release) {
       b->builds().settle(release, [](const result<std::string>&) {});
     });

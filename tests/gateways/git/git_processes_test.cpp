@@ -60,7 +60,7 @@ bool is_alive(const std::string& pid) {
 
 TEST_CASE("git runs with its pipes and a clean environment, and its end is told") {
   end_of end;
-  git_processes all(4);
+  git_processes all(4, 4);
   ::setenv("GIT_DIR", "/nowhere", 1);
   ::setenv("SLIPWAY_SECRET", "secret", 1);
   auto what = alias("cat; env; echo wrong >&2; exit 3", end);
@@ -85,7 +85,7 @@ TEST_CASE("git runs with its pipes and a clean environment, and its end is told"
 
 TEST_CASE("a git that nobody wants any more goes with all that it started") {
   end_of end;
-  git_processes all(4);
+  git_processes all(4, 4);
   std::string grandchild;
   {
     auto process = all.start(alias("sleep 300 & echo $!; trap '' TERM; sleep 300", end));
@@ -108,7 +108,7 @@ TEST_CASE("a git that nobody wants any more goes with all that it started") {
 
 TEST_CASE("a git that takes too long is ended") {
   end_of end;
-  git_processes all(4);
+  git_processes all(4, 4);
   auto what = alias("sleep 300", end);
   what.time_max = 1s;
   const auto began = std::chrono::steady_clock::now();
@@ -120,7 +120,7 @@ TEST_CASE("a git that takes too long is ended") {
 
 TEST_CASE("a git that wants more memory than it may have ends and says so") {
   end_of end;
-  git_processes all(4);
+  git_processes all(4, 4);
   auto what = alias("head -c 100M /dev/zero | git hash-object --stdin", end);
   what.memory_bytes_max = 64U << 20U;
   const auto process = all.start(std::move(what));
@@ -132,7 +132,7 @@ TEST_CASE("a git that wants more memory than it may have ends and says so") {
 
 TEST_CASE("programs of git go before the server when memory runs out") {
   end_of end;
-  git_processes all(4);
+  git_processes all(4, 4);
   const auto process = all.start(alias("cat /proc/self/oom_score_adj", end));
   REQUIRE(process);
   CHECK(read_all(process->output.get()) == "1000\n");
@@ -142,7 +142,7 @@ TEST_CASE("no more of git runs at once than may") {
   end_of first;
   end_of second;
   end_of third;
-  git_processes all(2);
+  git_processes all(2, 2);
   auto one = all.start(alias("sleep 300", first));
   auto two = all.start(alias("sleep 300", second));
   REQUIRE((one && two));
@@ -156,7 +156,7 @@ TEST_CASE("no more of git runs at once than may") {
 
 TEST_CASE("a git whose end could not be seen is not started") {
   end_of late;
-  git_processes all(4);
+  git_processes all(4, 4);
   {
     const tests::few_descriptors left(6);  // its pipes take them
     const auto process = all.start(alias("sleep 300", late));
@@ -168,10 +168,31 @@ TEST_CASE("a git whose end could not be seen is not started") {
   late.wait();
 }
 
+TEST_CASE("who runs as many of git as one may leaves room for others") {
+  end_of ends[4];
+  git_processes all(4, 2);
+  std::vector<git_process> running;
+  const auto start = [&](std::int64_t owner) {
+    auto what = alias("sleep 300", ends[running.size()]);
+    what.owner = owner;
+    auto process = all.start(std::move(what));
+    if (process) {
+      running.push_back(std::move(*process));
+    }
+    return process ? messages::errc::none : process.error().code;
+  };
+  CHECK(start(8) == messages::errc::none);
+  CHECK(start(8) == messages::errc::none);
+  CHECK(start(8) == messages::errc::unavailable);
+  CHECK(start(9) == messages::errc::none);
+  CHECK(start(0) == messages::errc::none);
+  all.stop();
+}
+
 TEST_CASE("stopping ends what runs and tells it before it returns") {
   end_of end;
   end_of late;
-  auto all = std::make_unique<git_processes>(4);
+  auto all = std::make_unique<git_processes>(4, 4);
   const auto process = all->start(alias("sleep 300", end));
   REQUIRE(process);
   all->stop();

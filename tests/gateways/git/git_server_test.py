@@ -562,6 +562,51 @@ class Life(unittest.TestCase):
         self.assertIn("kept", self.folder.git("ls-remote", w.url(slug=organization + "/lorries")).out)
         self.assertFalse(self.folder.git("ls-remote", w.url(), check=False).ok)
 
+    def test_a_branch_goes_back_to_a_released_commit_only_if_the_fleet_runs_it(self):
+        w = self.world
+        self.folder.given_project()
+        old = self.folder.head()
+        new = self.folder.commit()
+        releases = [w.ann.api.create("release", belongs_to__application=w.ann.fleet, commit=commit, status="success",
+                                     source="cloud", composition={}, start_timestamp=f"2026-01-0{i + 1}T00:00:00Z")["id"]
+                    for i, commit in enumerate((old, new))]
+        done = self.folder.git("push", w.url(), f"{new}:refs/heads/deploy", at="work")
+        self.assertIn(f"There is release {releases[1]} of this commit: nothing is built", done.err)
+        done = self.folder.git("push", "--force", w.url(), f"{old}:refs/heads/deploy", at="work", check=False)
+        self.assertFalse(done.ok)
+        self.assertIn(f"There is release {releases[0]} of this commit, and the fleet runs release {releases[1]}", done.err)
+        self.assertIn("deploy stays as it was", done.err)
+        w.set(should_track_latest_release=False)
+        w.set(should_be_running__release=releases[0])
+        done = self.folder.git("push", "--force", w.url(), f"{old}:refs/heads/deploy", at="work")
+        self.assertIn(f"There is release {releases[0]} of this commit: nothing is built", done.err)
+
+    def test_pushes_at_once_do_not_fill_a_repository_past_its_limit(self):
+        w = self.world
+        w.given_key(self.folder)
+        w.server.stop()
+        w.server.start(env={"SLIPWAY_GIT_PUSH_BYTES": str(4 * MIB), "SLIPWAY_GIT_REPOSITORY_BYTES": str(6 * MIB)})
+        # A client that hears of the refs only when all are there: each began while there was room.
+        go = os.path.join(self.folder.path, "go")
+        late = self.folder.write("late", f'#!/bin/sh\n{self.folder.ssh} "$@" | {{ while [ ! -e {go} ]; do sleep 0.1; done; cat; }}\n', at="")
+        os.chmod(late, 0o755)
+        pushes = []
+        for i in range(3):
+            name = self.folder.given_project(f"work{i}")
+            self.folder.write("big", os.urandom(3 * MIB), at=name)
+            self.folder.commit(at=name)
+            pushes.append(subprocess.Popen(
+                ["git", "push", w.ssh_url(), f"main:b{i}"], cwd=os.path.join(self.folder.path, name),
+                env={**self.folder.environment(), "GIT_SSH_COMMAND": late, "GIT_SSH_VARIANT": "ssh"}, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE))
+        wait_until(lambda: len(w.programs()) == 3, 120)
+        self.folder.write("go", "", at="")
+        said = [push.communicate(timeout=300)[1] for push in pushes]
+        taken = sum(push.returncode == 0 for push in pushes)
+        self.assertEqual(self.folder.git("ls-remote", w.ssh_url()).out.count("refs/heads/"), taken)
+        self.assertLessEqual(taken, 1, said)
+        self.assertTrue(any(b"the repository would take more" in text for text in said), said)
+
     def test_a_release_branch_is_the_name_of_a_branch(self):
         for wrong in ("", "a b", "../x", "x.lock", "-x", "x/", "a//b", "$(id)", "x\ny", "a..b"):
             done = self.world.ann.api.patch(f"/v7/application({self.world.ann.fleet})", {"release_branch": wrong})

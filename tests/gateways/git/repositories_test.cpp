@@ -1,6 +1,7 @@
 #include "gateways/git/repositories.hpp"
 
 #include "gateways/git/head.hpp"
+#include "gateways/git/hook.hpp"
 #include "tests/gateways/git/git_user.hpp"
 #include "tests/support/temp_folder.hpp"
 
@@ -154,6 +155,40 @@ TEST_CASE("what a repository takes is what its files take") {
   std::ofstream(w.all->path(8) + "/objects/pack/pack-1.pack") << std::string(100'000, 'x');
   CHECK(w.all->used(8).bytes == before + 100'000);
   CHECK(w.all->used(8).packs == 1);
+  CHECK(w.all->used(8).loose_refs == 0);
+  (void)w.commit_to(8, "main");
+  CHECK(w.all->used(8).loose_refs == 1);
+}
+
+TEST_CASE("a repository that is full takes deletions only") {
+  const world w;
+  REQUIRE(w.all->prepare(8, release_refs("")));
+  const std::string none(40, '0');
+  const std::string commit(40, 'a');
+  const auto path = w.all->path(8);
+  std::vector<ref_change> makes{{none, commit, "refs/heads/x"}};
+  std::vector<ref_change> removes{{commit, none, "refs/heads/x"}};
+  const auto used = w.all->used(8).bytes;
+  CHECK(full_by(makes, path, used).empty());
+  CHECK_THAT(full_by(makes, path, used - 1), Catch::Contains("the repository would take more"));
+  CHECK(full_by(removes, path, used - 1).empty());
+}
+
+TEST_CASE("a repository has so many refs and no more") {
+  const world w;
+  REQUIRE(w.all->prepare(8, release_refs("")));
+  const auto commit = w.commit_to(8, "main");
+  const auto path = w.all->path(8);
+  std::string packed;
+  for (int i = 0; i < 19'999; ++i) {
+    packed += commit + " refs/tags/" + std::to_string(100'000 + i) + "\n";
+  }
+  std::ofstream(path + "/packed-refs") << "# pack-refs with: peeled fully-peeled sorted\n"
+                                       << packed;
+  std::vector<ref_change> makes{{std::string(40, '0'), commit, "refs/heads/x"}};
+  CHECK_THAT(full_by(makes, path, UINT64_MAX), Catch::Contains("no more than 20000 refs"));
+  makes[0].before = commit;
+  CHECK(full_by(makes, path, UINT64_MAX).empty());
 }
 
 TEST_CASE("files that are no repositories are left alone") {
