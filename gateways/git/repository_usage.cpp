@@ -9,25 +9,35 @@ namespace slipway::gateways::git {
 
 namespace fs = std::filesystem;
 
-repository_usage usage_of(const std::string& repository) {
-  repository_usage out;
-  const auto refs = repository + "/refs/";
+namespace {
+
+/// Files and folders come and go while it looks: what is gone counts nothing, and the rest is looked at all the same.
+void add(repository_usage& to, const fs::path& folder, bool refs) {
   std::error_code failed;
-  fs::recursive_directory_iterator it(
-    repository,
-    fs::directory_options::skip_permission_denied,
-    failed);
-  // Files come and go while it looks.
-  for (; !failed && it != fs::recursive_directory_iterator(); it.increment(failed)) {
+  fs::directory_iterator it(folder, failed);
+  for (; !failed && it != fs::directory_iterator(); it.increment(failed)) {
     std::error_code gone;
-    if (it->is_regular_file(gone)) {
+    const auto kind = it->symlink_status(gone).type();
+    if (kind == fs::file_type::directory) {
+      add(to, it->path(), refs);
+    } else if (kind == fs::file_type::regular) {
       const auto size = it->file_size(gone);
-      out.bytes += gone ? 0 : size;
-      out.packs += it->path().extension() == ".pack" ? 1U : 0U;
-      out.loose_refs += it->path().native().starts_with(refs) ? 1U : 0U;
+      to.bytes += gone ? 0 : size;
+      to.packs += it->path().extension() == ".pack" ? 1U : 0U;
+      to.loose_refs += refs ? 1U : 0U;
     }
   }
-  return out;
+}
+
+}  // namespace
+
+repository_usage usage_of(const std::string& repository) {
+  repository_usage all;
+  repository_usage refs;
+  add(all, repository, false);
+  add(refs, repository + "/refs", true);
+  all.loose_refs = refs.loose_refs;
+  return all;
 }
 
 messages::result<std::size_t> count_refs(const std::string& repository) {
