@@ -378,9 +378,9 @@ while True:
         ssh = self.folder.ssh + f" -o ProxyCommand='{sys.executable} {proxy} {self.world.server.ssh_port}'"
         process = subprocess.Popen(
             ["git", "clone", "-q", "-b", "large", self.address(), "copy"], cwd=self.folder.path,
-            env={**self.folder.environment(), "GIT_SSH_COMMAND": ssh}, stderr=subprocess.DEVNULL)
+            env={**self.folder.environment(), "GIT_SSH_COMMAND": ssh}, stderr=subprocess.DEVNULL, start_new_session=True)
         self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        self.addCleanup(os.killpg, process.pid, 9)
         wait_until(lambda: self.written_by_git() > 100_000, 60)
         for _ in range(20):
             self.assertLess(self.written_by_git(), MIB)
