@@ -30,6 +30,7 @@ constexpr std::int64_t worker_rest_ms = 30'000;
 constexpr std::int64_t run_heard_ms_max = 10'000;
 /// Builds that nobody works on are looked for so often, and ended when they are found a second time.
 constexpr std::chrono::seconds orphans_every{10};
+constexpr const char* build_failed_within = "the build failed within the server";
 /// A build is tried so often before it fails for want of a worker that lives.
 constexpr std::int64_t build_attempts_max = 2;
 /// How long a build that is `pushed` waits for its git push to end: longer than any git lives (gateways/git, 4 hours). Until it

@@ -2,12 +2,12 @@
 
 #include "actors/build.hpp"
 #include "actors/build_messages.hpp"
+#include "actors/build_orphans.hpp"
 #include "actors/build_rows.hpp"
 #include "actors/build_workers.hpp"
 #include "actors/entity_asker.hpp"
 #include "actors/log_follower.hpp"
 #include "actors/make_builds.hpp"
-#include "domain/build_life.hpp"
 #include "domain/numbers.hpp"
 #include "runtime/log.hpp"
 
@@ -30,7 +30,6 @@ using messages::as_text;
 using messages::outcome;
 
 constexpr std::chrono::seconds tick_every{1};
-constexpr const char* failed_within = "the build failed within the server";
 
 struct submit_order {
   std::shared_ptr<build_order> order;
@@ -96,7 +95,6 @@ struct builds_state {
   builds_state() = default;
   ~builds_state();
 
-  void recover();
   void submit(const submit_order& s);
   void registered(const caf::actor_addr& who, const build_registered& r);
   void wants(const build_wants_worker& b);
@@ -114,9 +112,6 @@ struct builds_state {
   void lose(const std::vector<std::int64_t>& builds, const std::string& reason);
   void beat(const build_word& word);
   void refuse_foreign(const std::string& worker, std::int64_t build);
-  void orphan(std::int64_t build, const std::string& reason);
-  void look_for_orphans();
-  void end_orphan(const build_facts& b, const messages::advance_build& end);
   [[nodiscard]] const live_build* by_build(std::int64_t build) const;
   [[nodiscard]] const live_build* by_release(std::int64_t release) const;
 
@@ -128,78 +123,13 @@ struct builds_state {
   std::unordered_map<caf::actor_addr, live_build> live;
   std::unordered_map<std::int64_t, caf::actor_addr> of_build;
   std::unordered_map<std::int64_t, caf::actor_addr> of_release;
-  std::unordered_map<std::int64_t, std::string> orphans;  ///< why, by build
+  build_orphans orphans;
 };
 
 builds_state::~builds_state() {
   for (const auto& [who, b] : live) {
     caf::anon_send_exit(b.actor, caf::exit_reason::user_shutdown);
   }
-}
-
-void builds_state::recover() {
-  const auto view = w->store.rows->view();
-  for (const auto& b : unfinished_builds(*view)) {
-    orphan(b.build, "the server was restarted while the build was under way");
-  }
-}
-
-/// Nobody works on it any more. What cannot be told to the log now is tried again.
-void builds_state::orphan(std::int64_t build, const std::string& reason) {
-  orphans[build] = reason;
-  const auto view = w->store.rows->view();
-  const auto facts = facts_of(*view, build);
-  if (!facts || domain::is_over(facts->status)) {
-    orphans.erase(build);
-  } else if (const auto end = end_of_orphan(*w, *facts, reason)) {
-    end_orphan(*facts, *end);
-  }
-}
-
-/// Also finds those whose command was carried out after it had been given up.
-void builds_state::look_for_orphans() {
-  self->delayed_send(self, orphans_every, build_again{[this] { look_for_orphans(); }});
-  const auto view = w->store.rows->view();
-  const auto unfinished = unfinished_builds(*view);
-  std::erase_if(orphans, [&](const auto& o) {
-    return std::none_of(unfinished.begin(), unfinished.end(), [&](const auto& b) {
-      return b.build == o.first;
-    });
-  });
-  for (const auto& b : unfinished) {
-    if (by_build(b.build) != nullptr) {
-      continue;
-    }
-    if (const auto known = orphans.find(b.build); known != orphans.end()) {
-      orphan(b.build, std::string(known->second));
-    } else {
-      orphans[b.build] = failed_within;  // its actor may only not have said so yet
-    }
-  }
-}
-
-void builds_state::end_orphan(const build_facts& b, const messages::advance_build& end) {
-  entities.ask({messages::entity_kind::fleet, b.fleet}, end, [this, b, end](const outcome& o) {
-    if (o.ok()) {
-      orphans.erase(b.build);
-      // The log says so too, as far as there is one.
-      if (!end.error.empty()) {
-        const messages::output_line line{"", "[Error]   " + end.error, false, true};
-        (void)w->logs->append(b.release, w->now(), {&line, 1});
-      }
-      (void)w->logs->finish(b.release, w->now(), end.status);
-    } else if (end.status == domain::build_status::released && !is_unknown(o.failure.code)) {
-      // The images are there, the release is not: somebody cancelled it, or there is one of that commit.
-      auto failed = end;
-      failed.status = domain::build_status::failed;
-      failed.error = o.failure.detail;
-      end_orphan(b, failed);
-    } else {
-      runtime::log::error(
-        "a build could not be ended",
-        {{"build", std::to_string(b.build)}, {"reason", o.failure.detail}});
-    }
-  });
 }
 
 void builds_state::submit(const submit_order& s) {
@@ -227,7 +157,7 @@ void builds_state::registered(const caf::actor_addr& who, const build_registered
   if (at != live.end()) {
     at->second.build = r.build;
     at->second.release = r.release;
-    orphans.erase(r.build);
+    orphans.forget(r.build);
     of_build[r.build] = who;
     of_release[r.release] = who;
   }
@@ -275,7 +205,9 @@ void builds_state::gone(const caf::actor_addr& who) {
     s->give(status_of(gone.release));
   }
   if (gone.build != 0) {
-    orphan(gone.build, failed_within);  // an actor that failed leaves its rows as they are
+    orphans.end(
+      gone.build,
+      build_failed_within);  // an actor that failed leaves its rows as they are
   }
   if (gone.release != 0 && !facts_of_release(*w->store.rows->view(), gone.release)) {
     (void)w->logs->remove(gone.release);  // removed meanwhile: its last words made the log anew
@@ -453,8 +385,10 @@ caf::behavior builds_actor(
   self->set_default_handler(caf::drop);
   self->set_down_handler([self](const caf::down_msg& m) { self->state.gone(m.source); });
   self->delayed_send(self, tick_every, tick_atom::value);
-  s.recover();
-  self->delayed_send(self, orphans_every, build_again{[self] { self->state.look_for_orphans(); }});
+  s.orphans.begin(self, s.w, &s.entities, [self](std::int64_t build) {
+    return self->state.by_build(build) != nullptr;
+  });
+  s.orphans.recover("the server was restarted while the build was under way");
   return {
     [self](const submit_order& m) { self->state.submit(m); },
     [self](const build_registered& m) {
