@@ -1,6 +1,7 @@
 """The registry as a program (bench/registry_server.cpp): every client gets every repository. Standard library only."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,9 @@ class RegistryServer:
         self.arguments = arguments
 
     def __enter__(self):
-        self.folder = tempfile.mkdtemp(prefix="slipway-test-")
+        # podman makes a reference of an image's path, in which a name may not begin or end with an underscore.
+        self.folder = os.path.join(tempfile.gettempdir(), "slipway-test-" + secrets.token_hex(8))
+        os.mkdir(self.folder, 0o700)
         self.process = subprocess.Popen(
             [os.path.join(os.environ["SLIPWAY_BIN"], "registry_server"), "--data-dir", f"{self.folder}/data", *self.arguments],
             stdout=subprocess.PIPE, text=True)
