@@ -26,8 +26,9 @@ class Reader:
     def read(self):
         """The number of the last line in what came; None when nothing of that kind did."""
         text = self.socket.recv(262144)
-        self.over = not text or text.endswith(b"\r\n0\r\n\r\n")
+        ended = not text
         text = self.tail + text
+        self.over = ended or text.endswith(b"\r\n0\r\n\r\n")   # which may come in two pieces
         self.tail = text[-64:]
         end = text.rfind(b" of what")
         begin = text.rfind(b" line ", 0, end) if end > 0 else -1
