@@ -40,7 +40,7 @@ struct build_state {
   void lost_worker(const std::string& reason, bool by_its_fault = false);
   void missed(const std::string& by);
   void cancel(const std::string& reason);
-  void settle(builds::answer<std::string> done);
+  void settle();
   void ask_ref();
   void said(const build_word& w);
   // Words of the worker.
@@ -55,7 +55,6 @@ struct build_state {
   // Its end.
   void finish(std::string_view how, std::string error);
   void over(const std::string& how, const std::string& error);
-  void tell_settlers(const messages::result<std::string>& how);
 
   template <class T>
   bool send(const T& message);
@@ -80,7 +79,6 @@ struct build_state {
   storage::unique_fd source;
   bool ending = false;
   std::string cancel_reason;  ///< asked for before there was a row
-  std::vector<builds::answer<std::string>> settlers;
 };
 
 build_state::~build_state() {
@@ -236,8 +234,7 @@ void build_state::cancel(const std::string& reason) {
   }
 }
 
-void build_state::settle(builds::answer<std::string> done) {
-  settlers.push_back(std::move(done));
+void build_state::settle() {
   if (ending) {
     return;
   }
@@ -403,7 +400,7 @@ void build_state::pushed() {
     } else {
       // Whoever follows the log looks at the row when it grows, and finds it `pushed`.
       record.say("[Info]    Every image is in the registry");
-      self->delayed_send(self, settle_wait_max, build_settle{[](const auto&) {}});
+      self->delayed_send(self, settle_wait_max, build_settle{});
     }
   });
 }
@@ -444,7 +441,6 @@ void build_state::finish(std::string_view how, std::string error) {
       } else if (is_unknown(refused->code)) {
         // The manager goes on with it, by the ref: what is not known here must not be decided here.
         record.log({{"", "[Error]   " + refused->detail, false, true}});
-        tell_settlers(tl::unexpected(*refused));
         self->quit();
       } else if (how == status::released) {
         // The images are there, the release is not: somebody cancelled it, or there is one of that commit.
@@ -461,12 +457,6 @@ void build_state::finish(std::string_view how, std::string error) {
     });
 }
 
-void build_state::tell_settlers(const messages::result<std::string>& how) {
-  for (const auto& done : std::exchange(settlers, {})) {
-    done(how);
-  }
-}
-
 void build_state::over(const std::string& how, const std::string& error) {
   current = how;
   if (how == status::released) {
@@ -478,7 +468,6 @@ void build_state::over(const std::string& how, const std::string& error) {
     record.log({{"", word + error, false, true}});
   }
   record.close_log(how);
-  tell_settlers(how);
   self->quit();
 }
 
@@ -507,7 +496,7 @@ caf::behavior build_actor(
     [self](const build_lost_worker& l) { self->state.lost_worker(l.reason); },
     [self](const build_missed& m) { self->state.missed(m.worker); },
     [self](const build_cancel& c) { self->state.cancel(c.reason); },
-    [self](const build_settle& c) { self->state.settle(c.done); },
+    [self](const build_settle&) { self->state.settle(); },
     [self](const build_word& word) { self->state.said(word); },
   };
 }

@@ -44,9 +44,8 @@ struct build_missed {
 struct build_cancel {
   std::string reason;
 };
-struct build_settle {
-  builds::answer<std::string> done;
-};
+/// Its push is over: the ref says how it ends. Who asks is told by the manager, once the build is gone.
+struct build_settle {};
 /// What a worker said of it.
 struct build_word {
   std::string worker;

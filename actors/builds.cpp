@@ -8,6 +8,7 @@
 #include "actors/entity_asker.hpp"
 #include "actors/log_follower.hpp"
 #include "actors/make_builds.hpp"
+#include "domain/build_life.hpp"
 #include "domain/numbers.hpp"
 #include "runtime/log.hpp"
 
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -64,29 +64,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipway::actors::worker_is_down)
 namespace slipway::actors {
 namespace {
 
-/// Who waits for the end of a push. A question that comes while the build's actor ends may not be read by it.
-class settler {
-public:
-  explicit settler(builds::answer<std::string> done) : done_(std::move(done)) {}
-  /// The first answer counts.
-  void give(const messages::result<std::string>& status) {
-    if (!told_.exchange(true)) {
-      done_(status);
-    }
-  }
-
-private:
-  builds::answer<std::string> done_;
-  std::atomic<bool> told_{false};
-};
-
 /// A build that lives.
 struct live_build {
   caf::actor actor;
   std::int64_t fleet = 0;
   std::int64_t build = 0;  ///< 0 = no row yet
   std::int64_t release = 0;
-  std::vector<std::shared_ptr<settler>> settlers = {};
+  std::vector<builds::answer<std::string>> settlers = {};  ///< told when it is gone
 };
 
 /// Gives out workers, and finds builds by row, by release and by actor.
@@ -201,8 +185,12 @@ void builds_state::gone(const caf::actor_addr& who) {
   of_release.erase(gone.release);
   workers.leave(gone.build);
   dispatch();
-  for (const auto& s : gone.settlers) {
-    s->give(status_of(gone.release));
+  auto how = status_of(gone.release);
+  if (how && !domain::is_over(*how)) {
+    how = messages::fail(messages::errc::unavailable, "how the build ends is not known yet");
+  }
+  for (const auto& done : gone.settlers) {
+    done(how);
   }
   if (gone.build != 0) {
     orphans.end(
@@ -234,11 +222,9 @@ void builds_state::cancel(std::int64_t release, const std::string& reason) {
 
 void builds_state::settle(const settle_release& s) {
   if (const auto who = of_release.find(s.release); who != of_release.end()) {
-    auto asked = std::make_shared<settler>(s.done);
-    live[who->second].settlers.push_back(asked);
-    self->send(live[who->second].actor, build_settle{[asked](const auto& status) {
-                 asked->give(status);
-               }});
+    auto& b = live[who->second];
+    b.settlers.push_back(s.done);
+    self->send(b.actor, build_settle{});
     return;
   }
   s.done(status_of(s.release));
@@ -247,8 +233,10 @@ void builds_state::settle(const settle_release& s) {
 messages::result<std::string> builds_state::status_of(std::int64_t release) const {
   const auto view = w->store.rows->view();
   const auto facts = facts_of_release(*view, release);
-  return facts ? messages::result<std::string>(facts->status)
-               : messages::fail(messages::errc::not_found, "there is no build of this release");
+  if (!facts) {
+    return messages::fail(messages::errc::not_found, "there is no build of this release");
+  }
+  return facts->status;
 }
 
 // Workers.
